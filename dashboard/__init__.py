@@ -1,0 +1,1 @@
+"""The front ends: the web application and the `undercut` command."""

@@ -1,0 +1,1 @@
+"""The market: labs, hosts, platforms and customers competing under distillation."""

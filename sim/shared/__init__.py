@@ -1,1 +1,1 @@
-"""What both halves of Undercut stand on: errors, units, paths, tables, manifests, the catalog. Imports nothing of ours."""
+"""What both halves stand on: errors, units, paths, tables, manifests, the catalog. Imports nothing of ours."""

@@ -139,16 +139,14 @@ def write_parquet(frame: pd.DataFrame, path: Path) -> str:
     table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
     with replacing(path) as beside:
         pq.write_table(table, beside, compression="zstd", write_statistics=True)
-        digest = sha256_of_file(beside)
-    return digest
+        return sha256_of_file(beside)
 
 
 def write_csv(frame: pd.DataFrame, path: Path) -> str:
     """Write a table as UTF-8 CSV with "\\n" line ends and shortest exact floats. Returns the sha256 of the file."""
     with replacing(path) as beside:
         frame.to_csv(beside, index=False, lineterminator="\n")
-        digest = sha256_of_file(beside)
-    return digest
+        return sha256_of_file(beside)
 
 
 def read_table(path: Path) -> pd.DataFrame:
