@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -116,3 +117,38 @@ def write_text(path: Path, text: str) -> None:
     """Write a UTF-8 text file whole or not at all."""
     with replacing(path) as beside:
         beside.write_text(text, encoding="utf-8")
+
+
+@contextlib.contextmanager
+def replacing_dir(folder: Path, owner_file: str, source: str) -> Iterator[Path]:
+    """A temporary folder beside `folder` that takes its place when the block ends well, and vanishes when it does not.
+
+    An existing folder is replaced only when it is empty or holds `owner_file`, the mark of an earlier output; other
+    people's files are never removed.
+
+    Raises:
+        InputError: if `folder` exists and is not such an output, or its place cannot be written to.
+    """
+    if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not (folder / owner_file).is_file())):
+        raise InputError(
+            source=source,
+            received=str(folder),
+            allowed=f"a new folder, an empty one, or an earlier output (one that holds {owner_file})",
+            remedy="choose another folder; nothing was written",
+        )
+    writable_dir(folder.parent, source)
+    beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".tmp", dir=folder.parent))
+    try:
+        yield beside
+        umask = os.umask(0)
+        os.umask(umask)
+        beside.chmod(0o777 & ~umask)
+        if folder.exists():
+            retired = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".old", dir=folder.parent))
+            os.replace(folder, retired / folder.name)
+            os.replace(beside, folder)
+            shutil.rmtree(retired)
+        else:
+            os.replace(beside, folder)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)

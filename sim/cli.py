@@ -1,0 +1,159 @@
+"""`undercut sim`: run a scenario, list those that ship, compare two."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from sim.results import RunResult
+    from sim.shared.catalog import Catalog
+
+app = typer.Typer(no_args_is_help=True, help="The market: run scenarios and compare them.")
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+Seed = Annotated[int, typer.Option(help="Entropy of every random stream; 0 is a seed like any other.")]
+Replications = Annotated[int, typer.Option(help="Draws of customers and tastes.")]
+Draws = Annotated[int, typer.Option("--catalog-draws", help="Draws of the catalog's errors; 0: point estimates.")]
+CatalogOption = Annotated[
+    Path | None, typer.Option("--catalog", help="Catalog whose models are added to the shipped ones.")
+]
+
+
+@app.command("run")
+def run_command(
+    scenario: Annotated[str, typer.Argument(help="A YAML file, or the name of a shipped scenario.")],
+    catalog: CatalogOption = None,
+    replications: Replications = 1,
+    seed: Seed = 0,
+    catalog_draws: Draws = 0,
+    out: Annotated[Path | None, typer.Option(help="Folder for the tables; by default runs/NAME.")] = None,
+    json: Json = False,
+) -> None:
+    """Run a scenario and write its tables."""
+    from sim.results import write_result
+    from sim.scenario.load import load_scenario
+    from sim.shared.console import emit_json, next_command, note
+    from sim.shared.manifest import sha256_of_json
+
+    loaded = load_scenario(scenario)
+    folder = out or Path("runs") / loaded.name
+    result = _run(loaded, _catalog(catalog), seed, replications, catalog_draws, scenario)
+    manifest = write_result(result, folder)
+    summary = _summary(result)
+    if json:
+        emit_json(
+            {
+                "scenario": loaded.name,
+                "out": str(folder),
+                "tables_sha256": sha256_of_json(manifest.content),
+                "rows": summary,
+            }
+        )
+    else:
+        _print_rows(summary)
+    note(f"tables: {folder}")
+    next_command(f"undercut export {folder} --format xlsx --out {folder.name}.xlsx")
+
+
+@app.command("scenarios")
+def scenarios_command(json: Json = False) -> None:
+    """List the scenarios that ship with Undercut."""
+    from sim.scenario.load import load_scenario, shipped_scenarios
+    from sim.shared.console import emit_json, next_command
+
+    rows = []
+    for path in shipped_scenarios():
+        loaded = load_scenario(path)
+        rows.append({"name": loaded.name, "title": loaded.title, "description": loaded.description})
+    if json:
+        emit_json({"rows": rows})
+    else:
+        for row in rows:
+            print_line(f"{row['name']:<20} {row['title']}")
+    next_command("undercut sim run default")
+
+
+@app.command("compare")
+def compare_command(
+    base: Annotated[str, typer.Argument(help="A scenario: file or shipped name.")],
+    variant: Annotated[
+        str, typer.Argument(help="Another scenario, or 'without-entry' for the base without its entrant.")
+    ],
+    catalog: CatalogOption = None,
+    replications: Replications = 4,
+    seed: Seed = 0,
+    catalog_draws: Draws = 0,
+    day: Annotated[float | None, typer.Option(help="Report day to compare at; by default the last.")] = None,
+    json: Json = False,
+) -> None:
+    """Paired differences, variant minus base, on common random numbers."""
+    from sim.scenario.load import load_scenario
+    from sim.shared.console import emit_json, next_command, note
+    from sim.study.paired import differences, scenario_change
+
+    one = load_scenario(base)
+    other = one.without_entry(one.entrant or "") if variant == "without-entry" else load_scenario(variant)
+    models = _catalog(catalog)
+    left = _run(one, models, seed, replications, catalog_draws, base)
+    right = _run(other, models, seed, replications, catalog_draws, variant)
+    last = min(float(side.tables["market"]["day"].max()) for side in (left, right))
+    table = differences(left, right, [last if day is None else day])
+    rows = table.to_dict("records")
+    if json:
+        emit_json({"base": one.name, "variant": other.name, "changes": scenario_change(one, other), "rows": rows})
+    else:
+        for line in scenario_change(one, other):
+            note(f"changed: {line}")
+        for row in rows:
+            print_line(
+                f"{row['subject']:<20} {row['metric']:<30} {row['base']:>14.6g} {row['variant']:>14.6g} "
+                f"{row['difference']:>+14.6g} [{row['low']:+.4g}, {row['high']:+.4g}] {row['unit']}"
+            )
+    next_command(f"undercut sim run {base}")
+
+
+def print_line(text: str) -> None:
+    """One line of data on stdout."""
+    typer.echo(text)
+
+
+def _catalog(path: Path | None) -> Catalog:
+    from sim.shared.catalog import read_catalog, shipped_catalog
+
+    shipped = shipped_catalog()
+    return shipped if path is None else shipped.with_rows(read_catalog(path))
+
+
+def _run(
+    scenario: object, catalog: Catalog, seed: int, replications: int, catalog_draws: int, argument: str
+) -> RunResult:
+    from sim.runner import draws, run
+    from sim.scenario.scenario import Scenario
+    from sim.shared.console import Progress
+
+    assert isinstance(scenario, Scenario)
+    total = max(replications, 1) * len(draws(max(catalog_draws, 0)))
+    with Progress(f"market {scenario.name}", total, "runs") as progress:
+        return run(scenario, catalog, seed, replications, catalog_draws, on_run=lambda: progress.advance(1))
+
+
+def _summary(result: RunResult) -> list[dict[str, object]]:
+    """Mean over runs of the last four reports, by offer."""
+    table = result.tables["shares"]
+    days = sorted(table["day"].unique())[-4:]
+    last = table[table["day"].isin(days)]
+    columns = ["share_of_tokens", "share_of_dollars", "margin", "price_usd_per_mtok"]
+    means = last.groupby(["provider", "offer"], as_index=False)[columns].mean()
+    return [{str(key): value for key, value in row.items()} for row in means.to_dict("records")]
+
+
+def _print_rows(rows: list[dict[str, object]]) -> None:
+    print_line(f"{'provider':<16} {'offer':<22} {'tokens':>8} {'dollars':>8} {'margin':>8} {'USD/Mtok':>10}")
+    for row in rows:
+        print_line(
+            f"{row['provider']:<16} {row['offer']:<22} {row['share_of_tokens']:>8.1%} {row['share_of_dollars']:>8.1%} "
+            f"{row['margin']:>8.1%} {row['price_usd_per_mtok']:>10.3f}"
+        )

@@ -1,0 +1,300 @@
+"""One market, run once: wires customers, offers and owners, and is the only owner of a simpy environment.
+
+SimPy carries the rare events (releases, price reviews, reports). Between two events the board stands still, and the
+customers' demand over that time is computed in one go, by compiled code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import simpy
+
+from sim.players.lab import releases
+from sim.players.pricing.policies import review, within_bounds
+from sim.scenario.population import Sampled
+from sim.scenario.prices import Posted
+from sim.scenario.providers import Distillation, Provider
+from sim.scenario.scenario import Scenario
+from sim.shared.catalog import Catalog
+from sim.world import ledger as books
+from sim.world.customers.demand import Demand, Population
+from sim.world.customers.expected import ExpectedCustomers
+from sim.world.customers.sampled import SampledCustomers
+from sim.world.ledger import Ledger
+from sim.world.streams import Streams
+from sim.world.tables import MARKET_TABLES
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+from sim.players.opening import Opening, open_market
+
+
+@dataclass
+class Recorder:
+    """Rows of the market's tables, kept as columns until the run ends."""
+
+    rows: dict[str, list[tuple[Any, ...]]] = field(
+        default_factory=lambda: {spec.name: [] for spec in MARKET_TABLES if spec.name != "ledger"}
+    )
+
+    def add(self, table: str, *values: Any) -> None:
+        """Append one row; the values follow the table's columns after the run's own."""
+        self.rows[table].append(values)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one run leaves: its tables by name, the largest relative imbalance of its books, and counts.
+
+    `tables` maps each name of `MARKET_TABLES` to its frame.
+    """
+
+    tables: Mapping[str, pd.DataFrame]
+    imbalance: float
+    reviews: float
+    rows: int
+
+
+class Market:
+    """A scenario, set up for one draw of the catalog and one replication.
+
+    Args:
+        scenario: what may happen.
+        catalog: the models' abilities, prices and costs.
+        seed: entropy of every stream.
+        replication: which customers and tastes are drawn.
+        catalog_draw: which errors of the catalog are drawn; 0 is the point estimate.
+    """
+
+    def __init__(
+        self, scenario: Scenario, catalog: Catalog, seed: int = 0, replication: int = 0, catalog_draw: int = 0
+    ) -> None:
+        self.scenario = scenario
+        self.seed, self.replication, self.catalog_draw = seed, replication, catalog_draw
+        self.env = simpy.Environment()
+        opening: Opening = open_market(scenario, catalog, seed, catalog_draw)
+        self.board, self.beliefs = opening.board, opening.beliefs
+        self.recorder = Recorder()
+        for row in opening.offer_rows:
+            self.recorder.add("offers", *row)
+        self.population = _population(scenario, self.board.offers, Streams(seed, replication))
+        self.ledger = Ledger({provider.name: provider.treasury.cash_usd for provider in scenario.providers})
+        self._own = {
+            provider.name: [j for j, owner in enumerate(self.board.owners) if owner == provider.name]
+            for provider in scenario.providers
+        }
+        self._settled_day = 0.0
+        self._requests = np.zeros((self.board.class_count, self.board.offer_count))
+        self._revenue_usd = np.zeros_like(self._requests)
+        self._serving_usd = np.zeros_like(self._requests)
+        self._switching_usd = np.zeros(self.board.class_count)
+        self._reviews = 0.0
+        self._exited: set[str] = set()
+
+    def run(self) -> Outcome:
+        """Run to the horizon and check the books.
+
+        Raises:
+            UnbalancedBooksError: if the books do not balance to 1e-9; an error in this program.
+        """
+        self.population.start(self.board)
+        for offer in np.flatnonzero(self.board.on_sale):
+            self._record_price(int(offer), "start")
+            self.recorder.add("events", 0.0, "on_sale", self.board.owners[offer], self.board.offers[offer], 0.0, "")
+        self._report()
+        for provider in self.scenario.providers:
+            self.env.process(releases(self.env, provider.lab.releases, self._releaser(provider)))
+            if self._sells(provider):
+                self.env.process(self._price_reviews(provider))
+        self.env.process(self._reports())
+        self.env.run(until=self.scenario.horizon_days)
+        self._settle()
+        if self.scenario.horizon_days > self._last_report_day:
+            self._report()
+        imbalance = self.ledger.check()
+        return Outcome(self._tables(), imbalance, self._reviews, self._row_count())
+
+    # -- time ---------------------------------------------------------------------------------------------------
+
+    def _settle(self) -> None:
+        """Bring demand up to now at the board as it stood since the last event."""
+        now = float(self.env.now)
+        if now <= self._settled_day:
+            return
+        demand: Demand = self.population.advance(self.board, self._settled_day, now)
+        self.beliefs.customers.advance(self.board, self._settled_day, now)
+        self._settled_day = now
+        self._requests += demand.requests
+        self._revenue_usd += demand.requests * self.board.price_usd
+        self._serving_usd += demand.requests * self.board.cost_usd
+        self._switching_usd += demand.switching_usd
+        self._reviews += demand.reviews
+
+    def _reports(self) -> Generator[simpy.Event, None, None]:
+        count = 1
+        while True:
+            yield self.env.timeout(max(count * self.scenario.report_days - self.env.now, 0.0))
+            self._settle()
+            self._report()
+            self._exits()
+            count += 1
+
+    def _price_reviews(self, provider: Provider) -> Generator[simpy.Event, None, None]:
+        policy = provider.price
+        if isinstance(policy, Posted):
+            return
+        yield self.env.timeout(policy.first_review_day)
+        while provider.name not in self._exited:
+            self._settle()
+            self._post(provider, "review")
+            yield self.env.timeout(policy.review_days)
+
+    def _releaser(self, provider: Provider) -> Any:
+        def release(plan: Distillation) -> None:
+            if provider.name in self._exited:
+                return
+            self._settle()
+            offer = self.board.index(plan.offer)
+            sold_before = self._sells(provider)
+            self.board.on_sale[offer] = True
+            self._pay_for(provider, plan)
+            if isinstance(provider.price, Posted):
+                self._record_price(offer, "release")
+            else:
+                self._post(provider, "release")
+                if not sold_before:
+                    self.env.process(self._price_reviews(provider))
+
+        return release
+
+    # -- acts ---------------------------------------------------------------------------------------------------
+
+    def _post(self, provider: Provider, cause: str) -> None:
+        own = self._own[provider.name]
+        for posting in review(provider.price, self.board, self.beliefs, own, self.scenario.discount_rate_per_year):
+            price = within_bounds(posting.price, self.board.list_price[:, posting.offer])
+            before = self.board.price_usd[:, posting.offer].copy()
+            self.board.set_price(posting.offer, price)
+            self._record_price(posting.offer, cause)
+            rose = self.board.price_usd[:, posting.offer] > before * (1.0 + 1e-9)
+            if cause == "review" and self.scenario.population.notices_increases and rose.any():
+                day = float(self.env.now)
+                self._switching_usd += self.population.notice(self.board, posting.offer, rose, day)
+                self.beliefs.customers.notice(self.board, posting.offer, rose, day)
+
+    def _pay_for(self, provider: Provider, plan: Distillation) -> None:
+        day = float(self.env.now)
+        spent = plan.training_cost_usd
+        if plan.training_cost_usd:
+            self.ledger.post(day, books.TRAINING, provider.name, books.COMPUTE, plan.training_cost_usd, "", plan.offer)
+            self.ledger.spend(provider.name, plan.training_cost_usd)
+        detail = "own teacher"
+        if plan.teacher_offer is not None and plan.teacher_output_mtok:
+            teacher = self.board.index(plan.teacher_offer)
+            seller = self.board.owners[teacher]
+            usd = float(plan.teacher_output_mtok * self.board.price[2, teacher])
+            self.ledger.post(
+                day, books.TEACHER_TOKENS, provider.name, seller, usd, "", plan.teacher_offer, 0.0,
+                plan.teacher_output_mtok,
+            )  # fmt: skip
+            self.ledger.spend(provider.name, usd)
+            self.ledger.receive(seller, usd)
+            spent += usd
+            detail = f"{plan.teacher_output_mtok:g} Mtok bought from {plan.teacher_offer}"
+        self.recorder.add("events", day, "release", provider.name, plan.offer, spent, detail)
+
+    def _exits(self) -> None:
+        """A provider whose cash is below its credit limit leaves; its customers choose again at once."""
+        for provider in self.scenario.providers:
+            cash = self.ledger.cash_usd[provider.name]
+            if provider.name in self._exited or cash >= -provider.treasury.credit_limit_usd:
+                continue
+            self._exited.add(provider.name)
+            self.board.on_sale[self._own[provider.name]] = False
+            self.population.withdraw(self.board, float(self.env.now))
+            self.beliefs.customers.withdraw(self.board, float(self.env.now))
+            self.recorder.add("events", float(self.env.now), "exit", provider.name, "", 0.0, f"cash {cash:.0f} USD")
+
+    # -- records ------------------------------------------------------------------------------------------------
+
+    def _record_price(self, offer: int, cause: str) -> None:
+        price = self.board.price[:, offer]
+        self.recorder.add(
+            "prices", float(self.env.now), self.board.offers[offer], self.board.owners[offer],
+            float(price[0]), float(price[1]), float(price[2]), cause,
+        )  # fmt: skip
+
+    def _report(self) -> None:
+        """Close the interval: rows of the tables, entries in the books, cash."""
+        day, board = float(self.env.now), self.board
+        self._last_report_day = day
+        occupancy = self.population.occupancy()
+        share = occupancy[:, 1:] / occupancy.sum(axis=1, keepdims=True)
+        mtok = board.tokens.sum(axis=1)
+        surplus = self.population.surplus_usd_per_day(board)
+        for c, task in enumerate(board.classes):
+            for j in range(board.offer_count):
+                requests = float(self._requests[c, j])
+                if not board.on_sale[j] and requests == 0.0:
+                    continue
+                revenue, serving = float(self._revenue_usd[c, j]), float(self._serving_usd[c, j])
+                tokens = requests * board.tokens[c]
+                self.recorder.add(
+                    "demand", day, task, board.offers[j], board.owners[j], requests, float(tokens[0]),
+                    float(tokens[1]), float(tokens[2]), revenue, serving, float(share[c, j]),
+                )  # fmt: skip
+                if requests:
+                    owner, sold = board.owners[j], requests * float(mtok[c])
+                    self.ledger.post(
+                        day, books.RETAIL, books.CUSTOMERS, owner, revenue, task, board.offers[j], requests, sold
+                    )
+                    self.ledger.receive(owner, revenue)
+                    self.ledger.post(
+                        day, books.SERVING, owner, books.COMPUTE, serving, task, board.offers[j], requests,
+                        float(tokens.sum()),
+                    )  # fmt: skip
+                    self.ledger.spend(owner, serving)
+            switching = float(self._switching_usd[c])
+            self.recorder.add("welfare", day, task, float(surplus[c]), switching)
+            if switching:
+                self.ledger.post(day, books.SWITCHING, books.CUSTOMERS, books.DEADWEIGHT, switching, task)
+        for name, cash in self.ledger.cash_usd.items():
+            self.recorder.add("treasury", day, name, float(cash))
+        self._requests[:] = 0.0
+        self._revenue_usd[:] = 0.0
+        self._serving_usd[:] = 0.0
+        self._switching_usd[:] = 0.0
+
+    def _tables(self) -> dict[str, pd.DataFrame]:
+        import pandas as pd
+
+        tables = {}
+        for spec in MARKET_TABLES:
+            if spec.name == "ledger":
+                frame = self.ledger.frame()
+            else:
+                names = spec.column_names[2:]
+                frame = pd.DataFrame(self.recorder.rows[spec.name], columns=names)
+            frame.insert(0, "catalog_draw", self.catalog_draw)
+            frame.insert(1, "replication", self.replication)
+            tables[spec.name] = spec.conform(frame, spec.name)
+        return tables
+
+    def _sells(self, provider: Provider) -> bool:
+        return bool(self.board.on_sale[self._own[provider.name]].any())
+
+    def _row_count(self) -> int:
+        columns = getattr(self.population, "columns", None)
+        return columns.row_count if columns is not None else 0
+
+
+def _population(scenario: Scenario, offers: list[str], streams: Streams) -> Population:
+    spec = scenario.population
+    if isinstance(spec, Sampled):
+        return SampledCustomers(scenario.tasks, spec, offers, streams)
+    return ExpectedCustomers(scenario.tasks, spec, spec.nodes_per_class, len(offers), streams)

@@ -1,0 +1,1 @@
+"""Who acts in the market: labs that release, owners that price."""

@@ -1,0 +1,160 @@
+"""The market on day 0: models resolved, list prices posted, costs set, beliefs formed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sim.players.pricing.beliefs import Beliefs
+from sim.players.pricing.best_response import Seller, implied_costs
+from sim.players.pricing.policies import outlook_of
+from sim.scenario.prices import (
+    CatalogCost,
+    CatalogPrice,
+    ImpliedCost,
+    ShareCost,
+    StatedCost,
+    StatedPrice,
+    TeacherCost,
+)
+from sim.scenario.providers import Offer
+from sim.scenario.scenario import Scenario
+from sim.shared.catalog import Catalog
+from sim.shared.errors import InputError
+from sim.world.board import Board, make_board
+from sim.world.customers.expected import ExpectedCustomers
+from sim.world.models import CACHED_RATIO, ResolvedModel, Vector, resolve_models
+from sim.world.streams import Streams
+
+
+@dataclass(frozen=True)
+class Opening:
+    """A board at list prices with costs, the owners' common beliefs, and the rows of the table `offers`."""
+
+    board: Board
+    beliefs: Beliefs
+    offer_rows: list[tuple[Any, ...]]
+
+
+def open_market(scenario: Scenario, catalog: Catalog, seed: int, catalog_draw: int) -> Opening:
+    """Set the market up.
+
+    Beliefs rest on their own nodes, the same in every replication: what owners think of demand is not the noise of
+    one sample of customers.
+
+    Raises:
+        InputError: if the catalog lacks what the scenario asks of it.
+    """
+    models = resolve_models(scenario, catalog, Streams(seed, 0), catalog_draw)
+    board = make_board(scenario, models, _list_prices(scenario, models))
+    released = {release.offer for provider in scenario.providers for release in provider.lab.releases}
+    board.on_sale[:] = [offer.name not in released for offer in scenario.offers]
+    nodes = ExpectedCustomers(
+        scenario.tasks, scenario.population, scenario.belief_nodes_per_class, board.offer_count, Streams(seed, 0)
+    )
+    nodes.start(board)
+    beliefs = Beliefs(nodes, scenario.population.notices_increases)
+    clipped = _set_costs(scenario, models, board, beliefs)
+    return Opening(board, beliefs, _offer_rows(scenario, models, board, clipped))
+
+
+def _list_prices(scenario: Scenario, models: dict[str, ResolvedModel]) -> list[Vector]:
+    prices: dict[str, Vector] = {}
+    by_model: dict[str, Vector] = {}
+    for offer in _teachers_first(scenario):
+        model = models[offer.model]
+        part = offer.list_price
+        if isinstance(part, StatedPrice):
+            price = _stated(part)
+        elif isinstance(part, CatalogPrice):
+            if model.list_price is None:
+                raise _missing(scenario, offer, "list_price", "a list price")
+            price = model.list_price
+        else:
+            if model.teacher not in by_model:
+                raise _missing(scenario, offer, "list_price", f"an offer of the teacher {model.teacher}")
+            price = by_model[model.teacher].times(part.ratio, part.ratio)
+        prices[offer.name] = price
+        by_model.setdefault(offer.model, price)
+    return [prices[offer.name] for offer in scenario.offers]
+
+
+def _set_costs(scenario: Scenario, models: dict[str, ResolvedModel], board: Board, beliefs: Beliefs) -> np.ndarray:
+    """Set every offer's marginal cost; returns where an implied cost was clipped, shape (J,), bool."""
+    sellers = []
+    offers = scenario.offers
+    for index, offer in enumerate(offers):
+        part, model = offer.cost, models[offer.model]
+        if isinstance(part, StatedCost):
+            board.set_cost(index, _array(_stated(part)))
+        elif isinstance(part, ShareCost):
+            board.set_cost(index, board.list_price[:, index] * part.share)
+        elif isinstance(part, CatalogCost):
+            if model.cost is None:
+                raise _missing(scenario, offer, "cost", "a cost of serving")
+            board.set_cost(index, _array(model.cost))
+    for provider in scenario.providers:
+        own = [j for j, owner in enumerate(board.owners) if owner == provider.name and board.on_sale[j]]
+        unknown = [j for j in own if isinstance(offers[j].cost, ImpliedCost)]
+        if unknown:
+            outlook = outlook_of(provider.price, scenario.discount_rate_per_year)
+            sellers.append(Seller(tuple(own), tuple(unknown), outlook))
+    implied = implied_costs(board, beliefs, sellers)
+    for seller in sellers:
+        for index in seller.unknown:
+            board.set_cost(index, board.list_price[:, index] * implied.share[index])
+    for offer in _teachers_first(scenario):
+        if isinstance(offer.cost, TeacherCost):
+            model = models[offer.model]
+            teacher = next((j for j, other in enumerate(offers) if other.model == model.teacher), None)
+            if teacher is None:
+                raise _missing(scenario, offer, "cost", f"an offer of the teacher {model.teacher}")
+            ratio = np.array([model.input_cost_ratio, model.input_cost_ratio, model.output_cost_ratio])
+            board.set_cost(board.index(offer.name), board.cost[:, teacher] * ratio)
+    return implied.clipped
+
+
+def _teachers_first(scenario: Scenario) -> list[Offer]:
+    """Offers in the order of their models, in which a student stands below its teacher."""
+    order = {model.name: index for index, model in enumerate(scenario.models)}
+    return sorted(scenario.offers, key=lambda offer: order[offer.model])
+
+
+def _offer_rows(
+    scenario: Scenario, models: dict[str, ResolvedModel], board: Board, clipped: np.ndarray
+) -> list[tuple[Any, ...]]:
+    rows = []
+    for j, offer in enumerate(scenario.offers):
+        model = models[offer.model]
+        for c, task in enumerate(board.classes):
+            rows.append(
+                (
+                    offer.name, board.owners[j], offer.model, model.teacher, task, float(board.theta[c, j]),
+                    float(board.quality[c, j]), task in model.assumed_classes, *map(float, board.list_price[:, j]),
+                    *map(float, board.cost[:, j]), offer.cost.kind, bool(clipped[j]), model.evidence, model.source,
+                )
+            )  # fmt: skip
+    return rows
+
+
+def _stated(part: StatedPrice | StatedCost) -> Vector:
+    cached = part.cached_usd_per_mtok
+    if cached is None:
+        cached = part.input_usd_per_mtok * CACHED_RATIO
+    return Vector(part.input_usd_per_mtok, cached, part.output_usd_per_mtok)
+
+
+def _array(vector: Vector) -> np.ndarray:
+    return np.array([vector.input_usd_per_mtok, vector.cached_usd_per_mtok, vector.output_usd_per_mtok])
+
+
+def _missing(scenario: Scenario, offer: Offer, field: str, what: str) -> InputError:
+    return InputError(
+        source=f"scenario {scenario.name}",
+        field=f"offer {offer.name}: {field}",
+        received=f"nothing for model {offer.model}",
+        allowed=what,
+        remedy="state it in the scenario, or pass a catalog that holds it with --catalog",
+    )

@@ -1,0 +1,1 @@
+"""Price policies, and the beliefs about demand on which owners act."""

@@ -1,0 +1,1 @@
+"""What may happen in a market, as frozen and validated data."""

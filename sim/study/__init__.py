@@ -1,0 +1,1 @@
+"""Experiments on the market: paired comparisons and what an entry changed."""

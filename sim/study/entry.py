@@ -1,0 +1,222 @@
+"""What an entry changed: the scenario with it and without it, paired, read at a number of months after the release."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sim.metrics import RUN
+from sim.results import RunResult
+from sim.runner import run
+from sim.scenario.model import RelativeStudent, TransferredStudent
+from sim.scenario.scenario import Scenario
+from sim.shared.catalog import Catalog
+from sim.shared.errors import InputError
+from sim.shared.units import DAYS_PER_MONTH
+from sim.study.intervals import Estimate, estimate
+from sim.study.paired import check_pairable, paired_values
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+WINDOW_DAYS = 28.0  # the state "after n months" is the mean of the four weeks that end there
+
+
+@dataclass(frozen=True)
+class EntryAnswer:
+    """What the entry of `entrant` did, `months` after its release, as differences to the market without it.
+
+    Attributes:
+        estimates: by name; see `entry_answer`.
+    """
+
+    entrant: str
+    teacher: str
+    teacher_provider: str
+    months: float
+    release_day: float
+    estimates: dict[str, Estimate]
+
+    @property
+    def sentence(self) -> str:
+        """The answer in one sentence, with 95% intervals."""
+        share, profit = self.estimates["entrant_share_of_tokens"], self.estimates["teacher_profit_change"]
+        fixed, posted = self.estimates["fixed_quality_price_change"], self.estimates["posted_price_change"]
+        return (
+            f"{self.months:g} months after its release, {self.entrant} serves {_percent(share)} of all tokens; "
+            f"against the same market without it, the cheapest price at a fixed quality changes by "
+            f"{_percent(fixed)}, the posted prices of the models it met by {_percent(posted)}, and the profit of "
+            f"{self.teacher_provider}, which sells its teacher {self.teacher}, by {_percent(profit)}."
+        )
+
+
+def run_entry(
+    scenario: Scenario,
+    catalog: Catalog,
+    seed: int = 0,
+    replications: int = 1,
+    catalog_draws: int = 0,
+    on_run: Callable[[], None] = lambda: None,
+) -> tuple[RunResult, RunResult]:
+    """The scenario with its entrant and without, on the same random numbers.
+
+    Raises:
+        InputError: if the scenario names no entrant.
+    """
+    if scenario.entrant is None:
+        raise InputError(
+            f"scenario {scenario.name}", "entrant", "nothing", "an offer that a lab releases", "add the field"
+        )
+    with_entry = run(scenario, catalog, seed, replications, catalog_draws, on_run)
+    variant = scenario.without_entry(scenario.entrant)
+    return with_entry, run(variant, catalog, seed, replications, catalog_draws, on_run)
+
+
+def entry_answer(with_entry: RunResult, without: RunResult, months: float = 12.0) -> EntryAnswer:
+    """Read the answer off two paired results.
+
+    Estimates, all over the four weeks that end `months` after the release unless said otherwise:
+        entrant_share_of_tokens, entrant_share_of_dollars: fraction.
+        posted_price_change, fixed_quality_price_change, price_paid_change: relative change of the index, fraction.
+        teacher_profit_change: relative change of the profit of the teacher's provider since the release, fraction.
+        teacher_profit_change_usd, entrant_profit_usd: USD since the release; the entrant's after training and tokens.
+        incumbents_profit_change_usd: USD since the release, all providers but the entrant's.
+        consumer_surplus_change: relative change, fraction.
+        margin_change: change of the market's margin, fraction points.
+        hhi_tokens_change: change of the concentration, 0 to 1.
+
+    Raises:
+        InputError: if the results cannot be paired, or the window lies beyond the horizon.
+    """
+    check_pairable(without, with_entry)
+    scenario = with_entry.scenario
+    entrant = scenario.entrant or ""
+    owner, release_day = _release(scenario, entrant)
+    teacher_model = _teacher(scenario, entrant)
+    teacher_offer, teacher_owner = _first_offer(scenario, teacher_model)
+    end = release_day + months * DAYS_PER_MONTH
+    last = float(with_entry.tables["market"]["day"].max())
+    if end > last + 1e-9:
+        raise InputError(
+            "--months", "", months, f"at most {(last - release_day) / DAYS_PER_MONTH:.1f}", "choose an earlier month"
+        )
+    window = (max(end - WINDOW_DAYS, release_day), end)
+
+    def change(column: str, relative: bool) -> np.ndarray:
+        a, b = paired_values(
+            _mean_over(without.tables["market"], column, window),
+            _mean_over(with_entry.tables["market"], column, window),
+            column,
+        )
+        return b / a - 1.0 if relative else b - a
+
+    def profit(provider: str, others: bool = False) -> tuple[np.ndarray, np.ndarray]:
+        return paired_values(
+            _profit(without.tables["shares"], provider, release_day, end, others),
+            _profit(with_entry.tables["shares"], provider, release_day, end, others),
+            "profit_usd",
+        )
+
+    teacher_before, teacher_after = profit(teacher_owner)
+    others_before, others_after = profit(owner, others=True)
+    _, entrant_gross = profit(owner)
+    spent = _spent(with_entry.tables["events"], owner, end)
+    _, spent_usd = paired_values(spent, spent, "usd")
+    values = {
+        "entrant_share_of_tokens": ("fraction", _entrant_share(with_entry, entrant, "share_of_tokens", window)),
+        "entrant_share_of_dollars": ("fraction", _entrant_share(with_entry, entrant, "share_of_dollars", window)),
+        "posted_price_change": ("fraction", change("posted_price_index", True)),
+        "fixed_quality_price_change": ("fraction", change("fixed_quality_price_index", True)),
+        "price_paid_change": ("fraction", change("price_paid_usd_per_mtok", True)),
+        "teacher_profit_change": ("fraction", _relative(teacher_before, teacher_after)),
+        "teacher_profit_change_usd": ("USD", teacher_after - teacher_before),
+        "entrant_profit_usd": ("USD", entrant_gross - spent_usd),
+        "incumbents_profit_change_usd": ("USD", others_after - others_before),
+        "consumer_surplus_change": ("fraction", change("consumer_surplus_usd_per_day", True)),
+        "margin_change": ("fraction points", change("margin", False)),
+        "hhi_tokens_change": ("0 to 1", change("hhi_tokens", False)),
+    }
+    return EntryAnswer(
+        entrant=entrant,
+        teacher=teacher_offer,
+        teacher_provider=teacher_owner,
+        months=months,
+        release_day=release_day,
+        estimates={name: estimate(name, unit, array) for name, (unit, array) in values.items()},
+    )
+
+
+def _release(scenario: Scenario, entrant: str) -> tuple[str, float]:
+    for provider in scenario.providers:
+        for release in provider.lab.releases:
+            if release.offer == entrant and release.release_day is not None:
+                return provider.name, release.release_day
+    raise InputError(f"scenario {scenario.name}", "entrant", entrant, "an offer with a release day", "give it a day")
+
+
+def _teacher(scenario: Scenario, entrant: str) -> str:
+    offer = next(offer for offer in scenario.offers if offer.name == entrant)
+    model = scenario.model_named(offer.model)
+    if isinstance(model, RelativeStudent | TransferredStudent):
+        return model.teacher
+    for provider in scenario.providers:
+        for release in provider.lab.releases:
+            if release.offer == entrant and release.teacher_offer is not None:
+                return next(other.model for other in scenario.offers if other.name == release.teacher_offer)
+    raise InputError(
+        f"scenario {scenario.name}",
+        "entrant",
+        entrant,
+        "a student, or a release with teacher_offer",
+        "name its teacher",
+    )
+
+
+def _first_offer(scenario: Scenario, model: str) -> tuple[str, str]:
+    for provider in scenario.providers:
+        for offer in provider.offers:
+            if offer.model == model:
+                return offer.name, provider.name
+    raise InputError(f"scenario {scenario.name}", "providers", model, "an offer of the teacher", "let somebody sell it")
+
+
+def _mean_over(table: pd.DataFrame, column: str, window: tuple[float, float]) -> pd.DataFrame:
+    rows = table[(table["day"] > window[0] + 1e-9) & (table["day"] <= window[1] + 1e-9)]
+    return rows.groupby(RUN, as_index=False)[column].mean()
+
+
+def _entrant_share(result: RunResult, entrant: str, column: str, window: tuple[float, float]) -> np.ndarray:
+    shares = result.tables["shares"]
+    mine = _mean_over(shares[shares["offer"] == entrant], column, window)
+    return paired_values(mine, mine, column)[1]
+
+
+def _profit(shares: pd.DataFrame, provider: str, start: float, end: float, others: bool) -> pd.DataFrame:
+    mine = shares["provider"] == provider
+    rows = shares[(~mine if others else mine) & (shares["day"] > start + 1e-9) & (shares["day"] <= end + 1e-9)]
+    every = shares[RUN].drop_duplicates()
+    summed = rows.groupby(RUN, as_index=False)["profit_usd"].sum()
+    return every.merge(summed, on=RUN, how="left").fillna({"profit_usd": 0.0})
+
+
+def _spent(events: pd.DataFrame, provider: str, end: float) -> pd.DataFrame:
+    every = events[RUN].drop_duplicates()
+    rows = events[(events["provider"] == provider) & (events["day"] <= end)]
+    return every.merge(rows.groupby(RUN, as_index=False)["usd"].sum(), on=RUN, how="left").fillna({"usd": 0.0})
+
+
+def _relative(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """(after - before) / |before|; 0 where nothing was earned before."""
+    scale = np.abs(before)
+    return np.where(scale > 0, (after - before) / np.where(scale > 0, scale, 1.0), 0.0)
+
+
+def _percent(part: Estimate) -> str:
+    return (
+        f"{part.value:+.1%} [{part.low:+.1%}, {part.high:+.1%}]"
+        if "share" not in part.name
+        else (f"{part.value:.1%} [{max(part.low, 0.0):.1%}, {part.high:.1%}]")
+    )

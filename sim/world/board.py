@@ -1,0 +1,115 @@
+"""The board: what is on sale, where, at which price and cost. The only state that customers and rivals see.
+
+Index j runs over all offers of the scenario in its order, released or not; index c over its task classes. A request of
+class c at offer j costs `price_usd[c, j]`, the class's tokens times the offer's price vector.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sim.scenario.scenario import Scenario
+from sim.shared.units import TOKENS_PER_MTOK
+from sim.world.models import ResolvedModel, Vector
+
+
+@dataclass
+class Board:
+    """Offers as columns.
+
+    Attributes:
+        offers, owners, models: names by offer; `owner_of` the provider's index, shape (J,).
+        tokens: Mtok per request by class and kind (input, cached, output), shape (C, 3).
+        theta, quality: ability by class and offer, shape (C, J).
+        list_price, price, cost: USD per Mtok by kind and offer, shape (3, J).
+        price_usd, cost_usd: USD per request, shape (C, J).
+        reference_usd: the price pbar of a request at which volume is x0, by class, shape (C,).
+        fit_share: taste for an offer, as a share of value, shape (J,).
+        on_sale: shape (J,), bool.
+    """
+
+    classes: list[str]
+    offers: list[str]
+    owners: list[str]
+    models: list[str]
+    owner_of: np.ndarray
+    tokens: np.ndarray
+    theta: np.ndarray
+    quality: np.ndarray
+    list_price: np.ndarray
+    price: np.ndarray
+    cost: np.ndarray
+    fit_share: np.ndarray
+    on_sale: np.ndarray
+    price_usd: np.ndarray
+    cost_usd: np.ndarray
+    reference_usd: np.ndarray
+    identity: np.ndarray
+
+    @property
+    def offer_count(self) -> int:
+        """J."""
+        return len(self.offers)
+
+    @property
+    def class_count(self) -> int:
+        """C."""
+        return len(self.classes)
+
+    def index(self, offer: str) -> int:
+        """The offer's index j."""
+        return self.offers.index(offer)
+
+    def set_price(self, offer: int, price: np.ndarray) -> None:
+        """Post a price vector (3,) in USD per Mtok."""
+        self.price[:, offer] = price
+        self.price_usd[:, offer] = self.tokens @ price
+
+    def set_cost(self, offer: int, cost: np.ndarray) -> None:
+        """Set the marginal cost vector (3,) in USD per Mtok."""
+        self.cost[:, offer] = cost
+        self.cost_usd[:, offer] = self.tokens @ cost
+
+    def basket_usd(self, vector: np.ndarray, requests_per_day: np.ndarray) -> float:
+        """USD per average request of a price vector (3,), the classes weighted by their requests (C,)."""
+        return float(requests_per_day @ (self.tokens @ vector) / requests_per_day.sum())
+
+
+def make_board(scenario: Scenario, models: dict[str, ResolvedModel], list_prices: list[Vector]) -> Board:
+    """A board with every offer at its list price, nothing on sale yet, and no costs set.
+
+    `reference_usd` is the median over offers that are on sale from day 0, so that a later entry does not move it.
+    """
+    released = {release.offer for provider in scenario.providers for release in provider.lab.releases}
+    offers = scenario.offers
+    tokens = np.array([[t.input_tokens, t.cached_input_tokens, t.output_tokens] for t in scenario.tasks])
+    tokens = tokens / TOKENS_PER_MTOK
+    price = np.array(
+        [[v.input_usd_per_mtok, v.cached_usd_per_mtok, v.output_usd_per_mtok] for v in list_prices], dtype=float
+    ).T.copy()
+    price_usd = tokens @ price
+    initial = np.array([offer.name not in released for offer in offers])
+    reference = np.median(price_usd[:, initial] if initial.any() else price_usd, axis=1)
+    owners = [provider.name for provider in scenario.providers for _ in provider.offers]
+    provider_names = [provider.name for provider in scenario.providers]
+    return Board(
+        classes=[task.name for task in scenario.tasks],
+        offers=[offer.name for offer in offers],
+        owners=owners,
+        models=[offer.model for offer in offers],
+        owner_of=np.array([provider_names.index(owner) for owner in owners]),
+        tokens=tokens,
+        theta=np.array([models[offer.model].theta for offer in offers]).T.copy(),
+        quality=np.array([models[offer.model].quality for offer in offers]).T.copy(),
+        list_price=price.copy(),
+        price=price,
+        cost=np.zeros_like(price),
+        fit_share=np.array([offer.fit_share for offer in offers]),
+        on_sale=np.zeros(len(offers), dtype=bool),
+        price_usd=price_usd,
+        cost_usd=np.zeros_like(price_usd),
+        reference_usd=reference,
+        identity=np.array([task.success == "identity" for task in scenario.tasks]),
+    )

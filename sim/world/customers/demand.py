@@ -1,0 +1,50 @@
+"""What an interval of demand leaves behind, and the interface that both populations keep."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from sim.world.board import Board
+
+
+@dataclass(frozen=True)
+class Demand:
+    """Flows of one interval.
+
+    Attributes:
+        requests: by class and offer, shape (C, J).
+        switching_usd: one-off switching costs borne, by class, shape (C,).
+        reviews: number of choices made (expected number for nodes).
+    """
+
+    requests: np.ndarray
+    switching_usd: np.ndarray
+    reviews: float
+
+
+class Population(Protocol):
+    """Customers who hold one offer (or none) in each task class, and review it now and then."""
+
+    def start(self, board: Board) -> None:
+        """Everybody chooses once, without switching cost."""
+
+    def advance(self, board: Board, start_day: float, end_day: float) -> Demand:
+        """Let time pass at constant board."""
+
+    def withdraw(self, board: Board, day: float) -> None:
+        """Those who hold an offer that is no longer on sale choose again, from nothing."""
+
+    def notice(self, board: Board, offer: int, classes: np.ndarray, day: float) -> np.ndarray:
+        """Those who hold `offer` in the given classes (C,) bool review now; its price rose.
+
+        Returns one-off switching costs that are not in a later `Demand`, USD by class, shape (C,).
+        """
+
+    def occupancy(self) -> np.ndarray:
+        """Reference requests per day by class and choice, column 0 for none; shape (C, J+1)."""
+
+    def surplus_usd_per_day(self, board: Board) -> np.ndarray:
+        """Expected consumer surplus over using no model, by class, before booked switching; shape (C,)."""

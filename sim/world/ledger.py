@@ -1,0 +1,126 @@
+"""The books: double entry, as flows by day, task class, payer, payee and account.
+
+A row moves `usd` from the payer to the payee: it debits one and credits the other. The providers' cash is kept apart
+from the rows, where the money is taken and spent, so that the balance below is a check and not an identity:
+
+    change of cash = what the rows paid to the provider - what the rows took from it
+    tokens paid for = tokens served, for every offer and class
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CUSTOMERS, COMPUTE, DEADWEIGHT = "customers", "compute", "deadweight"
+RETAIL, SERVING, TRAINING, TEACHER_TOKENS, SWITCHING = "retail", "serving", "training", "teacher_tokens", "switching"
+
+
+class UnbalancedBooksError(AssertionError):
+    """The books do not balance: an error in the market's code, never of an input."""
+
+
+@dataclass
+class Ledger:
+    """Rows in columns; `cash_usd` by provider, kept by `receive` and `spend` alone."""
+
+    cash_usd: dict[str, float]
+    day: list[float] = field(default_factory=list)
+    account: list[str] = field(default_factory=list)
+    payer: list[str] = field(default_factory=list)
+    payee: list[str] = field(default_factory=list)
+    task_class: list[str] = field(default_factory=list)
+    offer: list[str] = field(default_factory=list)
+    usd: list[float] = field(default_factory=list)
+    requests: list[float] = field(default_factory=list)
+    mtok: list[float] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._opening_usd = dict(self.cash_usd)
+
+    def post(
+        self,
+        day: float,
+        account: str,
+        payer: str,
+        payee: str,
+        usd: float,
+        task_class: str = "",
+        offer: str = "",
+        requests: float = 0.0,
+        mtok: float = 0.0,
+    ) -> None:
+        """Append one flow. `mtok` counts fresh input, cached input and output tokens together, in millions."""
+        self.day.append(day)
+        self.account.append(account)
+        self.payer.append(payer)
+        self.payee.append(payee)
+        self.task_class.append(task_class)
+        self.offer.append(offer)
+        self.usd.append(usd)
+        self.requests.append(requests)
+        self.mtok.append(mtok)
+
+    def receive(self, provider: str, usd: float) -> None:
+        """Money that the provider took in."""
+        self.cash_usd[provider] += usd
+
+    def spend(self, provider: str, usd: float) -> None:
+        """Money that the provider paid out."""
+        self.cash_usd[provider] -= usd
+
+    def frame(self) -> pd.DataFrame:
+        """The rows as a table."""
+        import pandas as pd
+
+        return pd.DataFrame(
+            {
+                "day": self.day,
+                "account": self.account,
+                "payer": self.payer,
+                "payee": self.payee,
+                "task_class": self.task_class,
+                "offer": self.offer,
+                "usd": self.usd,
+                "requests": self.requests,
+                "mtok": self.mtok,
+            }
+        )
+
+    def check(self, relative: float = 1e-9) -> float:
+        """The largest relative imbalance over providers and over the tokens of every offer and class.
+
+        Raises:
+            UnbalancedBooksError: if it exceeds `relative`.
+        """
+        worst, where = 0.0, ""
+        usd = np.array(self.usd)
+        payer, payee = np.array(self.payer), np.array(self.payee)
+        for name, cash in self.cash_usd.items():
+            taken, paid = usd[payee == name].sum(), usd[payer == name].sum()
+            gap = abs((cash - self._opening_usd[name]) - (taken - paid))
+            scale = max(abs(cash), self._opening_usd[name], taken, paid, 1.0)
+            if gap / scale >= worst:
+                worst, where = gap / scale, f"cash of {name}"
+        account = np.array(self.account)
+        sold, served = self.mtok_by_offer(account == RETAIL), self.mtok_by_offer(account == SERVING)
+        for key in sold.keys() | served.keys():
+            gap = abs(sold.get(key, 0.0) - served.get(key, 0.0)) / max(sold.get(key, 0.0), 1e-12)
+            if gap > worst:
+                worst, where = gap, f"tokens of {key}"
+        if not worst <= relative:
+            raise UnbalancedBooksError(f"the books do not balance: {where} is off by {worst:.3g}, allowed {relative:g}")
+        return worst
+
+    def mtok_by_offer(self, rows: np.ndarray) -> dict[tuple[str, str], float]:
+        """Sum of tokens by (offer, task class) over the rows where the mask is true."""
+        out: dict[tuple[str, str], float] = {}
+        for index in np.flatnonzero(rows):
+            key = (self.offer[index], self.task_class[index])
+            out[key] = out.get(key, 0.0) + self.mtok[index]
+        return out

@@ -1,0 +1,130 @@
+"""The tables that a market fills while it runs, and what their columns mean.
+
+Every row carries (catalog_draw, replication), so that the tables of many runs lie in one file. Flows belong to the
+interval that ends on `day`; states hold on `day`.
+"""
+
+from __future__ import annotations
+
+from sim.shared.tables import Column, TableSpec
+
+RUN_COLUMNS = (
+    Column("catalog_draw", "integer", "", "draw of the catalog's errors; 0 is the point estimate"),
+    Column("replication", "integer", "", "which customers and tastes were drawn"),
+)
+_OFFER = (
+    Column("offer", "text", "", "offer on sale"),
+    Column("provider", "text", "", "who sells it"),
+)
+_DAY = Column("day", "number", "days", "days since the start of the scenario")
+_CLASS = Column("task_class", "text", "", "kind of work")
+
+OFFERS = TableSpec(
+    "offers",
+    "one offer in one task class, as it entered the run",
+    (
+        *RUN_COLUMNS,
+        *_OFFER,
+        Column("model", "text", "", "model that the offer serves"),
+        Column("teacher", "text", "", "for a student: its teacher", missing=True),
+        _CLASS,
+        Column("theta", "number", "logits", "ability in this class"),
+        Column("quality", "number", "fraction", "success on a benchmark of standard difficulty"),
+        Column("class_assumed", "flag", "", "true where the class's ability was not the model's own figure"),
+        Column("list_input_usd_per_mtok", "number", "USD per Mtok", "list price of fresh input"),
+        Column("list_cached_usd_per_mtok", "number", "USD per Mtok", "list price of cached input"),
+        Column("list_output_usd_per_mtok", "number", "USD per Mtok", "list price of output"),
+        Column("cost_input_usd_per_mtok", "number", "USD per Mtok", "marginal cost of fresh input"),
+        Column("cost_cached_usd_per_mtok", "number", "USD per Mtok", "marginal cost of cached input"),
+        Column("cost_output_usd_per_mtok", "number", "USD per Mtok", "marginal cost of output"),
+        Column(
+            "cost_basis", "text", "", "how the cost is known: stated, catalog, share_of_list_price, implied, teacher"
+        ),
+        Column("cost_clipped", "flag", "", "true where the implied cost left its bounds and was held at one"),
+        Column("quality_evidence", "text", "", "measured, cited or assumed"),
+        Column("source", "text", "", "where the ability comes from"),
+    ),
+)
+
+PRICES = TableSpec(
+    "prices",
+    "one price that was posted",
+    (
+        *RUN_COLUMNS,
+        _DAY,
+        *_OFFER,
+        Column("price_input_usd_per_mtok", "number", "USD per Mtok", "posted price of fresh input"),
+        Column("price_cached_usd_per_mtok", "number", "USD per Mtok", "posted price of cached input"),
+        Column("price_output_usd_per_mtok", "number", "USD per Mtok", "posted price of output"),
+        Column("cause", "text", "", "start, release or review"),
+    ),
+)
+
+DEMAND = TableSpec(
+    "demand",
+    "one offer in one task class over one interval",
+    (
+        *RUN_COLUMNS,
+        _DAY,
+        _CLASS,
+        *_OFFER,
+        Column("requests", "number", "requests", "requests served in the interval"),
+        Column("input_mtok", "number", "Mtok", "fresh input tokens served"),
+        Column("cached_mtok", "number", "Mtok", "cached input tokens served"),
+        Column("output_mtok", "number", "Mtok", "output tokens served"),
+        Column("revenue_usd", "number", "USD", "paid by customers"),
+        Column("serving_cost_usd", "number", "USD", "paid for compute"),
+        Column("share_of_customers", "number", "fraction", "reference requests held on `day`, of all incl. none"),
+    ),
+)
+
+WELFARE = TableSpec(
+    "welfare",
+    "one task class over one interval",
+    (
+        *RUN_COLUMNS,
+        _DAY,
+        _CLASS,
+        Column("consumer_surplus_usd_per_day", "number", "USD per day", "expected surplus over using no model, on day"),
+        Column("switching_usd", "number", "USD", "one-off switching costs borne in the interval"),
+    ),
+)
+
+EVENTS = TableSpec(
+    "events",
+    "one thing that happened",
+    (
+        *RUN_COLUMNS,
+        _DAY,
+        Column("event", "text", "", "on_sale, release or exit"),
+        Column("provider", "text", "", "who did it"),
+        Column("offer", "text", "", "which offer", missing=True),
+        Column("usd", "number", "USD", "money spent on it"),
+        Column("detail", "text", "", "in words", missing=True),
+    ),
+)
+
+LEDGER = TableSpec(
+    "ledger",
+    "one flow of money: debits the payer, credits the payee",
+    (
+        *RUN_COLUMNS,
+        _DAY,
+        Column("account", "text", "", "retail, serving, training, teacher_tokens or switching"),
+        Column("payer", "text", "", "who paid"),
+        Column("payee", "text", "", "who was paid"),
+        Column("task_class", "text", "", "kind of work", missing=True),
+        Column("offer", "text", "", "offer concerned", missing=True),
+        Column("usd", "number", "USD", "amount"),
+        Column("requests", "number", "requests", "requests paid for"),
+        Column("mtok", "number", "Mtok", "tokens paid for: fresh input, cached input and output together"),
+    ),
+)
+
+TREASURY = TableSpec(
+    "treasury",
+    "one provider on one day",
+    (*RUN_COLUMNS, _DAY, Column("provider", "text", "", "whose cash"), Column("cash_usd", "number", "USD", "cash")),
+)
+
+MARKET_TABLES = (OFFERS, PRICES, DEMAND, WELFARE, EVENTS, LEDGER, TREASURY)
