@@ -17,9 +17,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 
 from sim.world.board import Board
+from sim.world.compiled import kernel
 from sim.world.customers.choice import benefit, curved
 from sim.world.customers.columns import Columns
 from sim.world.customers.expected import ExpectedCustomers, attractions
@@ -38,7 +38,7 @@ class Outlook:
         return -1.0 if self.rate_per_day is None else self.rate_per_day
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _profit_block(  # type: ignore[no-untyped-def]
     first, end, outlook, rate, noticed, moved, levels, own, list_usd, cost_usd, price_usd, volume, weights,
     value, mu, exp_d, harm, switching, outside, x0,

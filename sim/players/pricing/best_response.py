@@ -18,7 +18,7 @@ from sim.world.board import Board
 GRID_POINTS = 40
 LOWEST_LEVEL, HIGHEST_LEVEL = 0.01, 20.0  # of the list price: the bounds within which every price stays
 COARSE_RANGE = 8.0  # the grid spans the present level times and over this
-TOLERANCE = 1e-7  # of the log level
+TOLERANCE = 1e-6  # of the log level
 SWEEPS = 8  # over the offers of one owner
 COST_STEP = 1e-4  # of the log level, in the derivative of the first-order condition
 

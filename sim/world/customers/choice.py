@@ -12,12 +12,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 
 from sim.world.board import Board
+from sim.world.compiled import inlined
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def curved(y, reference, eta):  # type: ignore[no-untyped-def]
     """W(y), in the units of y."""
     if eta == 0.0 or y < 0.0:
@@ -25,7 +25,7 @@ def curved(y, reference, eta):  # type: ignore[no-untyped-def]
     return reference * (y / reference) ** (1.0 + eta) / (1.0 + eta)
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def benefit(value, harm, exp_difficulty, exp_minus_theta, quality, identity, fit_share):  # type: ignore[no-untyped-def]
     """B, USD per request."""
     success = quality if identity else 1.0 / (1.0 + exp_difficulty * exp_minus_theta)

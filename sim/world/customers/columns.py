@@ -6,13 +6,12 @@ Rows are ordered by task class, so that a block of rows never straddles two clas
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from sim.scenario.population import Tastes
 from sim.scenario.tasks import Lognormal, TaskClass
-from sim.shared.units import DAYS_PER_YEAR
 from sim.world.streams import Streams
 
 BLOCK_ROWS = 16_384  # rows of one unit of work; fixed, so that sums have one order whatever the number of threads
@@ -114,9 +113,13 @@ def _columns(
     )
 
 
-def switching_one_off_usd(columns: Columns) -> np.ndarray:
-    """What one switch costs a row, once: S over a year's requests at the reference price; USD, shape (N,)."""
-    return columns.switching_usd * columns.requests_per_day * DAYS_PER_YEAR
+def single_precision(columns: Columns) -> Columns:
+    """The same columns, what a choice reads in float32; requests stay in float64, for they are summed."""
+    narrow = {
+        name: getattr(columns, name).astype(np.float32)
+        for name in ("value_usd", "mu_usd", "exp_difficulty", "harm_usd", "switching_usd", "outside_usd")
+    }
+    return replace(columns, **narrow)
 
 
 def _lognormal(part: Lognormal, normal: np.ndarray) -> np.ndarray:

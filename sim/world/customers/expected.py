@@ -13,12 +13,12 @@ integral of w over the interval is sum_n P(N > n)/rate * w P^n, both cut where t
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from sim.scenario.population import Tastes
 from sim.scenario.tasks import TaskClass
 from sim.shared.units import DAYS_PER_YEAR
 from sim.world.board import Board
+from sim.world.compiled import kernel
 from sim.world.customers.choice import ClassBoard, benefit, class_board, curved
 from sim.world.customers.columns import Columns, node_columns
 from sim.world.customers.demand import Demand
@@ -28,7 +28,7 @@ from sim.world.streams import Streams
 _TAIL = 1e-13
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def attractions(  # type: ignore[no-untyped-def]
     value, mu, exp_d, harm, outside, exp_minus_theta, quality, identity, fit_share, on_sale, curved_price, reference,
     eta, out,
@@ -47,7 +47,7 @@ def attractions(  # type: ignore[no-untyped-def]
     return top
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _review(w, a, stay, out):  # type: ignore[no-untyped-def]
     """out = w P for attractions a (J+1,) and stay = exp(-S/mu)."""
     total = 0.0
@@ -62,7 +62,7 @@ def _review(w, a, stay, out):  # type: ignore[no-untyped-def]
         out[j] = stay * a[j] * reach + (1.0 - stay) * a[j] * w[j] / (base + (1.0 - stay) * a[j])
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _advance_block(  # type: ignore[no-untyped-def]
     first, end, days, rate, poisson, tail, value, mu, exp_d, harm, switching, outside, x0,
     exp_minus_theta, quality, identity, fit_share, on_sale, curved_price, reference, eta,
@@ -107,7 +107,7 @@ def _advance_block(  # type: ignore[no-untyped-def]
         switching_usd[0] += rate * moved * days / span * switching[i] * x0[i] * DAYS_PER_YEAR
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _start_block(  # type: ignore[no-untyped-def]
     first, end, again, value, mu, exp_d, harm, outside,
     exp_minus_theta, quality, identity, fit_share, on_sale, curved_price, reference, eta, occupancy,
@@ -133,7 +133,7 @@ def _start_block(  # type: ignore[no-untyped-def]
             occupancy[i, k] += free * a[k] / total
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _notice_block(  # type: ignore[no-untyped-def]
     first, end, offer, value, mu, exp_d, harm, switching, outside, x0,
     exp_minus_theta, quality, identity, fit_share, on_sale, curved_price, reference, eta, occupancy,
@@ -162,7 +162,7 @@ def _notice_block(  # type: ignore[no-untyped-def]
     return borne
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _surplus_block(  # type: ignore[no-untyped-def]
     first, end, value, mu, exp_d, harm, switching, outside, x0,
     exp_minus_theta, quality, identity, fit_share, on_sale, curved_price, reference, eta, occupancy,

@@ -1,139 +1,189 @@
 """Sampled customers: one row per (customer, task class), reviewing at Poisson times with keyed draws.
 
 A draw depends on (stream, customer, review, offer's name) alone: a counter-based hash, so that an offer that enters or
-a price that changes moves no other draw. The unobserved taste is Gumbel, from 32 hashed bits.
+a price that changes moves no other draw. The unobserved taste is Gumbel, -ln of an exponential of 32 hashed bits.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from sim.scenario.population import Sampled
 from sim.scenario.tasks import TaskClass
 from sim.shared.units import DAYS_PER_YEAR
 from sim.world.board import Board
-from sim.world.customers.choice import ClassBoard, benefit, class_board, curved
-from sim.world.customers.columns import Columns, sampled_columns
+from sim.world.compiled import kernel
+from sim.world.customers.choice import ClassBoard, class_board
+from sim.world.customers.columns import Columns, sampled_columns, single_precision
 from sim.world.customers.demand import Demand
+from sim.world.customers.fastmath import exp_f32, exponential_f32, log_f32, mixed
 from sim.world.customers.threads import for_each
 from sim.world.streams import Streams, name_key
 
+_CHUNK = 1024  # rows gathered at a time: their working set stays in the first cache
 _TIMES = np.array([0x9E3779B9, 0x85EBCA6B], dtype=np.uint32)  # the "offer" of the draw of the next review's time
 
 
-@njit(cache=True, nogil=True, inline="always")
-def _uniform(customer, review, stream, offer):  # type: ignore[no-untyped-def]
-    """A number in (0, 1) from two words each of stream and offer, the customer and the review.
-
-    The mixing is that of 32-bit murmur finalisers; the second words enter half way, so that 64 bits are keyed.
-    """
-    # Every step is cast back: numba widens 32-bit products to 64 bits.
-    h = np.uint32(np.uint32(np.uint32(customer) * np.uint32(0x9E3779B1)) ^ stream[0] ^ offer[0])
-    h = np.uint32(h ^ (h >> np.uint32(16)))
-    h = np.uint32(h * np.uint32(0x7FEB352D))
-    h = np.uint32(h ^ (h >> np.uint32(15)))
-    h = np.uint32(h + np.uint32(np.uint32(np.uint32(review) * np.uint32(0x85EBCA77)) ^ stream[1] ^ offer[1]))
-    h = np.uint32(h * np.uint32(0x846CA68B))
-    h = np.uint32(h ^ (h >> np.uint32(16)))
-    h = np.uint32(h * np.uint32(0x9E485565))
-    h = np.uint32(h ^ (h >> np.uint32(15)))
-    return (np.float64(h) + 0.5) * 2.0**-32
-
-
-@njit(cache=True, nogil=True)
-def _choose(  # type: ignore[no-untyped-def]
-    customer, review, held, pays_switching, stream, keys, value, mu, exp_d, harm, switching, outside,
-    exp_minus_theta, quality, identity, fit_share, on_sale, curved_price, reference, eta,
+@kernel
+def _choose_rows(  # type: ignore[no-untyped-def]
+    rows, count, offset, pays, stream, keys, value, mu, exp_d, harm, switching, outside,
+    exp_minus_theta, quality, identity, fit_share, on_sale, curved_price, reference, eta, held, reviews,
+    best, best_utility,
 ):  # fmt: skip
-    """The offer that a review chooses: j+1, or 0 for none."""
-    best = 0
-    best_utility = outside - mu * np.log(-np.log(_uniform(customer, review, stream, keys[0])))
+    """Write the choice of each of the first `count` entries of `rows` into best (j+1, or 0 for none).
+
+    The loops over rows have no branches and no calls, so that they are compiled to vector instructions; one offer
+    after the other, so that no array of rows times offers exists.
+    """
+    one = np.float32(1.0)
+    power = np.float32(1.0 + eta)
+    scale = np.float32(reference ** (-eta) / (1.0 + eta))
+    for r in range(count):
+        i = rows[r]
+        noise = exponential_f32(mixed(i - offset, reviews[i], stream[0], stream[1], keys[0, 0], keys[0, 1]))
+        best_utility[r] = outside[i] - mu[i] * log_f32(noise)
+        best[r] = 0
     for j in range(on_sale.shape[0]):
         if not on_sale[j]:
             continue
-        gross = benefit(value, harm, exp_d, exp_minus_theta[j], quality[j], identity, fit_share[j])
-        utility = curved(gross, reference, eta) - curved_price[j]
-        if pays_switching and held != j + 1:
-            utility -= switching
-        utility -= mu * np.log(-np.log(_uniform(customer, review, stream, keys[j + 1])))
-        if utility > best_utility:
-            best = j + 1
-            best_utility = utility
-    return best
+        ability, known = np.float32(exp_minus_theta[j]), np.float32(quality[j])
+        fit, price = np.float32(fit_share[j]), np.float32(curved_price[j])
+        key0, key1, choice = keys[j + 1, 0], keys[j + 1, 1], np.int16(j + 1)
+        for r in range(count):
+            i = rows[r]
+            success = known if identity else one / (one + exp_d[i] * ability)
+            gross = value[i] * success - harm[i] * (one - success) + fit * value[i]
+            if eta != 0.0:
+                positive = max(gross, np.float32(1e-30))
+                gross = scale * exp_f32(power * log_f32(positive)) if gross > np.float32(0.0) else gross
+            utility = gross - price
+            utility -= switching[i] if pays and held[i] != choice else np.float32(0.0)
+            noise = exponential_f32(mixed(i - offset, reviews[i], stream[0], stream[1], key0, key1))
+            utility -= mu[i] * log_f32(noise)
+            better = utility > best_utility[r]
+            best_utility[r] = utility if better else best_utility[r]
+            best[r] = choice if better else best[r]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _advance_block(  # type: ignore[no-untyped-def]
     first, end, offset, start, stop, rate, stream, keys, times, value, mu, exp_d, harm, switching, outside, x0,
     exp_minus_theta, quality, identity, fit_share, on_sale, curved_price, reference, eta,
     held, next_review, reviews, request_days, switching_usd,
 ):  # fmt: skip
-    """Let rows [first, end) of one class live from `start` to `stop`; adds to request_days (J+1,); returns reviews."""
+    """Let rows [first, end) of one class live from `start` to `stop`; adds to request_days (J+1,); returns reviews.
+
+    A row's requests are first booked as if it kept its offer to the end, and moved at each review for the time left.
+    """
     done = 0
-    for i in range(first, end):
-        day = start
-        while next_review[i] < stop:
-            now = max(next_review[i], start)
-            k = held[i]
-            request_days[k] += x0[i] * (now - day)
-            reviews[i] += 1
-            j = _choose(
-                i - offset, reviews[i], k, True, stream, keys, value[i], mu[i], exp_d[i], harm[i], switching[i],
-                outside[i], exp_minus_theta, quality, identity, fit_share, on_sale, curved_price, reference, eta,
+    rows = np.empty(_CHUNK, dtype=np.int64)
+    best = np.empty(_CHUNK, dtype=np.int16)
+    best_utility = np.empty(_CHUNK, dtype=np.float32)
+    for chunk in range(first, end, _CHUNK):
+        last = min(chunk + _CHUNK, end)
+        count = 0
+        for i in range(chunk, last):
+            request_days[held[i]] += x0[i] * (stop - start)
+            if next_review[i] < stop:
+                rows[count] = i
+                count += 1
+        while count > 0:
+            for r in range(count):
+                reviews[rows[r]] += np.uint32(1)
+            _choose_rows(
+                rows, count, offset, True, stream, keys, value, mu, exp_d, harm, switching, outside, exp_minus_theta,
+                quality, identity, fit_share, on_sale, curved_price, reference, eta, held, reviews, best, best_utility,
             )  # fmt: skip
-            if j != k and j != 0:
-                switching_usd[0] += switching[i] * x0[i] * DAYS_PER_YEAR
-            held[i] = j
-            day = now
-            next_review[i] = now - np.log(_uniform(i - offset, reviews[i], stream, times)) / rate
-            done += 1
-        request_days[held[i]] += x0[i] * (stop - day)
+            done += count
+            again = 0
+            for r in range(count):
+                i = rows[r]
+                now = max(next_review[i], start)
+                if best[r] != held[i]:
+                    moved = x0[i] * (stop - now)
+                    request_days[held[i]] -= moved
+                    request_days[best[r]] += moved
+                    if best[r] != 0:
+                        switching_usd[0] += switching[i] * x0[i] * DAYS_PER_YEAR
+                    held[i] = best[r]
+                wait = exponential_f32(mixed(i - offset, reviews[i], stream[0], stream[1], times[0], times[1]))
+                next_review[i] = now + wait / rate
+                if next_review[i] < stop:
+                    rows[again] = i
+                    again += 1
+            count = again
     return done
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _start_block(  # type: ignore[no-untyped-def]
     first, end, offset, day, rate, again, stream, keys, times, value, mu, exp_d, harm, switching, outside,
     exp_minus_theta, quality, identity, fit_share, on_sale, curved_price, reference, eta,
     held, next_review, reviews,
 ):  # fmt: skip
     """A choice without switching cost: by every row, or `again` by those whose offer is no longer on sale."""
-    for i in range(first, end):
-        if again and (held[i] == 0 or on_sale[held[i] - 1]):
-            continue
-        if again:
-            reviews[i] += 1
-        held[i] = _choose(
-            i - offset, reviews[i], 0, False, stream, keys, value[i], mu[i], exp_d[i], harm[i], switching[i],
-            outside[i], exp_minus_theta, quality, identity, fit_share, on_sale, curved_price, reference, eta,
+    rows = np.empty(_CHUNK, dtype=np.int64)
+    best = np.empty(_CHUNK, dtype=np.int16)
+    best_utility = np.empty(_CHUNK, dtype=np.float32)
+    for chunk in range(first, end, _CHUNK):
+        count = 0
+        for i in range(chunk, min(chunk + _CHUNK, end)):
+            if again and (held[i] == 0 or on_sale[held[i] - 1]):
+                continue
+            if again:
+                reviews[i] += np.uint32(1)
+            rows[count] = i
+            count += 1
+        _choose_rows(
+            rows, count, offset, False, stream, keys, value, mu, exp_d, harm, switching, outside, exp_minus_theta,
+            quality, identity, fit_share, on_sale, curved_price, reference, eta, held, reviews, best, best_utility,
         )  # fmt: skip
-        next_review[i] = day - np.log(_uniform(i - offset, reviews[i], stream, times)) / rate
+        for r in range(count):
+            i = rows[r]
+            held[i] = best[r]
+            wait = exponential_f32(mixed(i - offset, reviews[i], stream[0], stream[1], times[0], times[1]))
+            next_review[i] = day + wait / rate
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _surplus_block(  # type: ignore[no-untyped-def]
     first, end, value, mu, exp_d, harm, switching, outside, x0,
     exp_minus_theta, quality, identity, fit_share, on_sale, curved_price, reference, eta, held,
 ):  # fmt: skip
-    """Sum over rows of x0 * (mu * ln sum exp(u/mu) - a0), USD per day."""
+    """Sum over rows of x0 * (mu * ln sum exp(u/mu) - a0), USD per day; a running maximum keeps the sum finite."""
     total = 0.0
-    utilities = np.empty(on_sale.shape[0])
-    for i in range(first, end):
-        top = outside[i]
+    one = np.float32(1.0)
+    power = np.float32(1.0 + eta)
+    scale = np.float32(reference ** (-eta) / (1.0 + eta))
+    top = np.empty(_CHUNK, dtype=np.float32)
+    mass = np.empty(_CHUNK, dtype=np.float32)
+    for chunk in range(first, end, _CHUNK):
+        count = min(chunk + _CHUNK, end) - chunk
+        for r in range(count):
+            top[r] = outside[chunk + r]
+            mass[r] = one
         for j in range(on_sale.shape[0]):
-            if on_sale[j]:
-                gross = benefit(value[i], harm[i], exp_d[i], exp_minus_theta[j], quality[j], identity, fit_share[j])
-                utility = curved(gross, reference, eta) - curved_price[j]
-                if held[i] != j + 1:
-                    utility -= switching[i]
-                utilities[j] = utility
-                top = max(top, utility)
-        mass = np.exp((outside[i] - top) / mu[i])
-        for j in range(on_sale.shape[0]):
-            if on_sale[j]:
-                mass += np.exp((utilities[j] - top) / mu[i])
-        total += x0[i] * (top + mu[i] * np.log(mass) - outside[i])
+            if not on_sale[j]:
+                continue
+            ability, known = np.float32(exp_minus_theta[j]), np.float32(quality[j])
+            fit, price, choice = np.float32(fit_share[j]), np.float32(curved_price[j]), np.int16(j + 1)
+            for r in range(count):
+                i = chunk + r
+                success = known if identity else one / (one + exp_d[i] * ability)
+                gross = value[i] * success - harm[i] * (one - success) + fit * value[i]
+                if eta != 0.0:
+                    positive = max(gross, np.float32(1e-30))
+                    gross = scale * exp_f32(power * log_f32(positive)) if gross > np.float32(0.0) else gross
+                utility = gross - price
+                utility -= switching[i] if held[i] != choice else np.float32(0.0)
+                high = max(top[r], utility)
+                low = min(top[r], utility)
+                small = exp_f32((low - high) / mu[i])
+                mass[r] = mass[r] * small + one if utility > top[r] else mass[r] + small
+                top[r] = high
+        for r in range(count):
+            i = chunk + r
+            total += x0[i] * (np.float64(top[r]) + mu[i] * np.log(np.float64(mass[r])) - outside[i])
     return total
 
 
@@ -146,6 +196,8 @@ class SampledCustomers:
         self._eta = spec.volume_elasticity
         self._streams = np.array([streams.key(f"customers/{task.name}/review") for task in tasks])
         self._keys = np.array([_offer_key(name) for name in ["", *offers]], dtype=np.uint32)
+        # Single precision is what the noise of a sample deserves; sums are kept in double.
+        self._f32 = single_precision(self.columns)
         rows = self.columns.row_count
         self._held = np.zeros(rows, dtype=np.int16)
         self._next_review_day = np.zeros(rows)
@@ -161,7 +213,7 @@ class SampledCustomers:
 
     def advance(self, board: Board, start_day: float, end_day: float) -> Demand:
         """Let time pass at constant board."""
-        c, views = self.columns, self._views(board)
+        c, f, views = self.columns, self._f32, self._views(board)
         days = np.zeros((len(c.blocks), board.offer_count + 1))
         switching = np.zeros((len(c.blocks), 1))
         reviews = np.zeros(len(c.blocks))
@@ -171,8 +223,8 @@ class SampledCustomers:
             v = views[task]
             reviews[index] = _advance_block(
                 first, end, int(c.class_rows[task]), start_day, end_day, self._rate_per_day, self._streams[task],
-                self._keys, _TIMES, c.value_usd, c.mu_usd, c.exp_difficulty, c.harm_usd, c.switching_usd,
-                c.outside_usd, c.requests_per_day, v.exp_minus_theta, v.quality, v.identity, v.fit_share, v.on_sale,
+                self._keys, _TIMES, f.value_usd, f.mu_usd, f.exp_difficulty, f.harm_usd, f.switching_usd,
+                f.outside_usd, c.requests_per_day, v.exp_minus_theta, v.quality, v.identity, v.fit_share, v.on_sale,
                 v.curved_price_usd, v.reference_usd, v.eta, self._held, self._next_review_day, self._reviews,
                 days[index], switching[index],
             )  # fmt: skip
@@ -206,14 +258,14 @@ class SampledCustomers:
 
     def surplus_usd_per_day(self, board: Board) -> np.ndarray:
         """Expected consumer surplus over using no model, by class, before booked switching; shape (C,)."""
-        c, views = self.columns, self._views(board)
+        c, f, views = self.columns, self._f32, self._views(board)
         parts = np.zeros(len(c.blocks))
 
         def work(index: int) -> None:
             task, first, end = c.blocks[index]
             v = views[task]
             parts[index] = _surplus_block(
-                first, end, c.value_usd, c.mu_usd, c.exp_difficulty, c.harm_usd, c.switching_usd, c.outside_usd,
+                first, end, f.value_usd, f.mu_usd, f.exp_difficulty, f.harm_usd, f.switching_usd, f.outside_usd,
                 c.requests_per_day, v.exp_minus_theta, v.quality, v.identity, v.fit_share, v.on_sale,
                 v.curved_price_usd, v.reference_usd, v.eta, self._held,
             )  # fmt: skip
@@ -225,14 +277,14 @@ class SampledCustomers:
         return total
 
     def _choose_free(self, board: Board, day: float, again: bool) -> None:
-        c, views = self.columns, self._views(board)
+        c, f, views = self.columns, self._f32, self._views(board)
 
         def work(index: int) -> None:
             task, first, end = c.blocks[index]
             v = views[task]
             _start_block(
                 first, end, int(c.class_rows[task]), day, self._rate_per_day, again, self._streams[task], self._keys,
-                _TIMES, c.value_usd, c.mu_usd, c.exp_difficulty, c.harm_usd, c.switching_usd, c.outside_usd,
+                _TIMES, f.value_usd, f.mu_usd, f.exp_difficulty, f.harm_usd, f.switching_usd, f.outside_usd,
                 v.exp_minus_theta, v.quality, v.identity, v.fit_share, v.on_sale, v.curved_price_usd, v.reference_usd,
                 v.eta, self._held, self._next_review_day, self._reviews,
             )  # fmt: skip
