@@ -211,7 +211,7 @@ class Market:
     def _exits(self) -> None:
         """A provider whose cash is below its credit limit leaves; its customers choose again at once."""
         for provider in self.scenario.providers:
-            cash = self.ledger.cash_usd[provider.name]
+            cash = self.ledger.cash_usd(provider.name)
             if provider.name in self._exited or cash >= -provider.treasury.credit_limit_usd:
                 continue
             self._exited.add(provider.name)
@@ -263,8 +263,8 @@ class Market:
             self.recorder.add("welfare", day, task, float(surplus[c]), switching)
             if switching:
                 self.ledger.post(day, books.SWITCHING, books.CUSTOMERS, books.DEADWEIGHT, switching, task)
-        for name, cash in self.ledger.cash_usd.items():
-            self.recorder.add("treasury", day, name, float(cash))
+        for name in self.ledger.opening_usd:
+            self.recorder.add("treasury", day, name, float(self.ledger.cash_usd(name)))
         self._requests[:] = 0.0
         self._revenue_usd[:] = 0.0
         self._serving_usd[:] = 0.0

@@ -27,9 +27,12 @@ class UnbalancedBooksError(AssertionError):
 
 @dataclass
 class Ledger:
-    """Rows in columns; `cash_usd` by provider, kept by `receive` and `spend` alone."""
+    """Rows in columns; `moved_usd`, each provider's change of cash, is kept by `receive` and `spend` alone.
 
-    cash_usd: dict[str, float]
+    The change is kept apart from the opening cash, so that a large treasury does not round small flows away.
+    """
+
+    opening_usd: dict[str, float]
     day: list[float] = field(default_factory=list)
     account: list[str] = field(default_factory=list)
     payer: list[str] = field(default_factory=list)
@@ -41,7 +44,7 @@ class Ledger:
     mtok: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._opening_usd = dict(self.cash_usd)
+        self.moved_usd = dict.fromkeys(self.opening_usd, 0.0)
 
     def post(
         self,
@@ -68,11 +71,15 @@ class Ledger:
 
     def receive(self, provider: str, usd: float) -> None:
         """Money that the provider took in."""
-        self.cash_usd[provider] += usd
+        self.moved_usd[provider] += usd
 
     def spend(self, provider: str, usd: float) -> None:
         """Money that the provider paid out."""
-        self.cash_usd[provider] -= usd
+        self.moved_usd[provider] -= usd
+
+    def cash_usd(self, provider: str) -> float:
+        """What the provider has."""
+        return self.opening_usd[provider] + self.moved_usd[provider]
 
     def frame(self) -> pd.DataFrame:
         """The rows as a table."""
@@ -101,10 +108,10 @@ class Ledger:
         worst, where = 0.0, ""
         usd = np.array(self.usd)
         payer, payee = np.array(self.payer), np.array(self.payee)
-        for name, cash in self.cash_usd.items():
+        for name, moved in self.moved_usd.items():
             taken, paid = usd[payee == name].sum(), usd[payer == name].sum()
-            gap = abs((cash - self._opening_usd[name]) - (taken - paid))
-            scale = max(abs(cash), self._opening_usd[name], taken, paid, 1.0)
+            gap = abs(moved - (taken - paid))
+            scale = max(taken, paid, 1e-12)
             if gap / scale >= worst:
                 worst, where = gap / scale, f"cash of {name}"
         account = np.array(self.account)
