@@ -1,0 +1,129 @@
+"""Statistics of means and of paired differences, with items that share a fact or a template clustered.
+
+The clustered standard error is the cluster-robust one of a mean (Liang and Zeger 1986; for evaluations of language
+models: Miller 2024, arXiv 2411.00640, equation 4), with the small-sample factor C/(C-1):
+
+    se^2 = C/(C-1) * (1/n^2) * sum over clusters c of (sum over i in c of (x_i - mean))^2
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+DEFAULT_REPLICATES = 2000
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An estimate with its standard error and a confidence interval, all in the unit of the data."""
+
+    estimate: float
+    stderr: float
+    low: float
+    high: float
+
+
+def cluster_stderr(values: Sequence[float] | np.ndarray, clusters: Sequence[object]) -> float:
+    """Cluster-robust standard error of the mean of `values`, shape (n,); `clusters` names each value's cluster.
+
+    With every value in a cluster of its own this is the standard error of independent values.
+
+    Raises:
+        ValueError: if the lengths differ, or there are fewer than two clusters.
+    """
+    x = np.asarray(values, dtype=float)
+    sums, _ = _by_cluster(x - x.mean(), clusters)
+    count = len(sums)
+    if count < 2:
+        raise ValueError(f"a clustered standard error needs at least two clusters, received {count}")
+    return math.sqrt(count / (count - 1) * float(sums @ sums)) / len(x)
+
+
+def accuracy_stderr(correct: Sequence[float] | np.ndarray, clusters: Sequence[object]) -> float:
+    """Clustered standard error of an accuracy, never 0.
+
+    Where all items or none are right (or one cluster is all there is) the clustered formula knows no spread; then it
+    is the binomial one at the posterior mean (k+1/2)/(C+1), over the C clusters.
+    """
+    x = np.asarray(correct, dtype=float)
+    count = len(set(clusters))
+    if count >= 2:
+        found = cluster_stderr(x, clusters)
+        if found > 0:
+            return found
+    accuracy = (float(x.mean()) * count + 0.5) / (count + 1.0)
+    return math.sqrt(accuracy * (1.0 - accuracy) / count)
+
+
+def mean_interval(values: Sequence[float] | np.ndarray, confidence: float = 0.95) -> Interval:
+    """Mean of independent values with Student's interval.
+
+    Raises:
+        ValueError: for fewer than two values.
+    """
+    from scipy.stats import t
+
+    x = np.asarray(values, dtype=float)
+    if len(x) < 2:
+        raise ValueError(f"an interval needs at least two values, received {len(x)}")
+    mean, stderr = float(x.mean()), float(x.std(ddof=1)) / math.sqrt(len(x))
+    half = float(t.ppf((1.0 + confidence) / 2.0, len(x) - 1)) * stderr
+    return Interval(mean, stderr, mean - half, mean + half)
+
+
+def bootstrap_means(
+    values: np.ndarray, clusters: Sequence[object], seed: int, replicates: int = DEFAULT_REPLICATES
+) -> np.ndarray:
+    """Means of `values`, shape (n, k), over resampled clusters; shape (replicates, k).
+
+    Whole clusters are drawn with replacement, so what items of a cluster share stays shared; all k columns see the
+    same draws, so differences between columns are paired.
+    """
+    sums, sizes = _by_cluster(np.asarray(values, dtype=float), clusters)
+    count = len(sizes)
+    weights = np.random.default_rng(seed).multinomial(count, np.full(count, 1.0 / count), size=replicates)
+    return (weights @ sums) / (weights @ sizes)[:, None]
+
+
+def paired_difference(
+    first: Sequence[float] | np.ndarray,
+    second: Sequence[float] | np.ndarray,
+    clusters: Sequence[object],
+    seed: int,
+    replicates: int = DEFAULT_REPLICATES,
+    confidence: float = 0.95,
+) -> Interval:
+    """Mean of `second` minus `first` on the same items, with a percentile interval of the clustered bootstrap."""
+    one, other = np.asarray(first, dtype=float), np.asarray(second, dtype=float)
+    difference = other - one
+    draws = bootstrap_means(difference[:, None], clusters, seed, replicates)[:, 0]
+    low, high = np.quantile(draws, [(1.0 - confidence) / 2.0, (1.0 + confidence) / 2.0])
+    return Interval(float(difference.mean()), float(draws.std(ddof=1)), float(low), float(high))
+
+
+def mcnemar_exact(first: Sequence[float] | np.ndarray, second: Sequence[float] | np.ndarray) -> float:
+    """Two-sided exact p-value of McNemar's test on paired right or wrong answers.
+
+    It takes items as independent: where items share clusters, read the bootstrap's interval instead.
+    """
+    from scipy.stats import binomtest
+
+    one, other = np.asarray(first) > 0, np.asarray(second) > 0
+    gained, lost = int((~one & other).sum()), int((one & ~other).sum())
+    if gained + lost == 0:
+        return 1.0
+    return float(binomtest(gained, gained + lost, 0.5).pvalue)
+
+
+def _by_cluster(values: np.ndarray, clusters: Sequence[object]) -> tuple[np.ndarray, np.ndarray]:
+    """Sums of the values by cluster, and the clusters' sizes."""
+    if len(values) != len(clusters):
+        raise ValueError(f"{len(values)} values but {len(clusters)} cluster names")
+    _, codes = np.unique(np.asarray([str(cluster) for cluster in clusters]), return_inverse=True)
+    sums = np.zeros((int(codes.max()) + 1, *values.shape[1:]))
+    np.add.at(sums, codes, values)
+    return sums, np.bincount(codes).astype(float)
