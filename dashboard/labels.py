@@ -48,14 +48,16 @@ TITLES: dict[str, Label] = {
     "price_out_usd_per_mtok": Label("List price of output", "USD per Mtok"),
     "cost_in_usd_per_mtok": Label("Cost of input", "USD per Mtok"),
     "cost_out_usd_per_mtok": Label("Cost of output", "USD per Mtok"),
-    "share_of_tokens": Label("Share of tokens", "%"),
-    "share_of_dollars": Label("Share of dollars", "%"),
-    "share_of_customers": Label("Share of customers", "%"),
+    "share_of_tokens": Label("Share of tokens", "% of all tokens"),
+    "share_of_dollars": Label("Share of dollars", "% of all that customers pay"),
+    "share_of_customers": Label("Share of customers", "% of all customers"),
     "margin": Label("Margin", "% of revenue"),
-    "profit_usd": Label("Profit", "USD per week"),
+    "profit_usd_per_day": Label("Profit", "USD per day"),
     "hhi_tokens": Label("Concentration by tokens (HHI)", "0 to 1"),
     "fixed_quality_price_index": Label("Cheapest price at a fixed quality", "day 0 = 1"),
     "posted_price_index": Label("Posted prices of the offers of day 0", "day 0 = 1"),
+    "change_of_profit": Label("Change of profit", "% against the market without the entry"),
+    "change_of_price": Label("Change of price", "% against the market without the entry"),
     "quality": Label("Quality: tasks solved, corrected for guessing", "%"),
     "theta": Label("Ability", "logits"),
 }
@@ -115,6 +117,11 @@ def interval(estimate: Estimate, show: str = "percent", share: bool = False) -> 
 def without_intervals(sentence: str) -> str:
     """A sentence without its "[low, high]" parts, for answers whose intervals are not known yet."""
     return re.sub(r" \[[^\]]*\]", "", sentence)
+
+
+def typeset(sentence: str) -> str:
+    """A sentence with true minus signs."""
+    return re.sub(r"(?<!\w)-(?=\d)", "−", sentence)
 
 
 def _words(name: str) -> str:

@@ -1,0 +1,123 @@
+"""What a page asks for: the question that the controls put, its runs, and how a figure is shown.
+
+The server's runs and catalog are shared by all sessions; nothing of one session reaches another.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from dashboard import controls
+from dashboard.figures import Event, Figure
+from dashboard.jobs import Runs
+from dashboard.load import Pair, PairedRuns, Question, expected, question
+from dashboard.theme import Look, looks
+from sim.scenario.load import load_scenario, shipped_scenarios
+from sim.scenario.scenario import Scenario
+from sim.shared.catalog import Catalog, shipped_catalog
+from sim.shared.errors import InputError
+from sim.shared.units import DAYS_PER_MONTH
+from sim.study.entry import EntryAnswer, entry_answer
+
+MONTHS = 12.0
+CONTEXT_KEY = "context"
+
+
+@dataclass(frozen=True)
+class Context:
+    """What all pages share in one run of the script.
+
+    Attributes:
+        question: the scenario that the controls describe.
+        base: the scenario that they started from.
+        student, teacher: names of offers.
+    """
+
+    question: Question
+    base: Scenario
+    student: str
+    teacher: str
+    teacher_provider: str
+    release_day: float
+    paired: PairedRuns
+
+    @property
+    def event(self) -> Event:
+        """The release, as charts mark it."""
+        return Event(0.0, f"{self.student} released")
+
+    @property
+    def months(self) -> float:
+        """Months after the release that the answer speaks of: a year, or what the horizon allows."""
+        left = (self.question.scenario.horizon_days - self.release_day) / DAYS_PER_MONTH
+        return MONTHS if left >= MONTHS + 0.5 else float(max(int(left - 0.5), 1))
+
+    def answer(self, pair: Pair) -> EntryAnswer:
+        """The answer that a pair holds."""
+        return entry_answer(pair.with_entry, pair.without, self.months)
+
+    def looks(self, names: list[str]) -> list[Look]:
+        """The look of each name; the student and the teacher keep theirs on every page."""
+        return looks(names, self.student, self.teacher)
+
+
+@st.cache_resource(show_spinner=False)
+def runs() -> Runs:
+    """The server's runs."""
+    return Runs()
+
+
+@st.cache_resource(show_spinner=False)
+def catalog() -> Catalog:
+    """The shipped catalog."""
+    return shipped_catalog()
+
+
+@st.cache_resource(show_spinner=False)
+def scenarios() -> dict[str, Scenario]:
+    """The shipped scenarios in which a student enters, by name; customers in expectation."""
+    found = {}
+    for path in shipped_scenarios():
+        scenario = expected(load_scenario(path))
+        try:
+            controls.defaults(scenario)
+        except InputError:
+            # Scenarios without a student that enters have no such answer; the command line runs them.
+            continue
+        found[scenario.name] = scenario
+    return found
+
+
+def make_context(base: Scenario, values: controls.Values) -> Context:
+    """The context of one run of the script.
+
+    Raises:
+        InputError, InputErrors: for values that the scenario refuses.
+    """
+    scenario = controls.apply(base, values)
+    asked = question(scenario, catalog(), int(float(values["seed"])), int(float(values["draws"])))
+    teacher = controls.teacher_offer_of(scenario)
+    owner = next(part for part in scenario.providers if teacher in [offer.name for offer in part.offers])
+    release_day = next(
+        release.release_day
+        for part in scenario.providers
+        for release in part.lab.releases
+        if release.offer == scenario.entrant and release.release_day is not None
+    )
+    return Context(asked, base, scenario.entrant or "", teacher, owner.name, release_day, PairedRuns(runs(), asked))
+
+
+def context() -> Context:
+    """The context that `app.py` made for this run of the script."""
+    made: Context = st.session_state[CONTEXT_KEY]
+    return made
+
+
+def show(figure: Figure, key: str, table: bool = True) -> None:
+    """A figure with its words, and its table folded below."""
+    st.altair_chart(figure.chart, width="stretch", key=key, alt=figure.alt)
+    if table:
+        with st.popover("Table", type="tertiary", icon=":material/table_rows:"):
+            st.dataframe(figure.table, hide_index=True, height=240)
