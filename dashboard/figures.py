@@ -102,7 +102,7 @@ def over_time(
     ghost = frame[frame["world"] == WITHOUT]
     tips = [
         alt.Tooltip("name:N", title="who"),
-        alt.Tooltip("month:Q", title="months since the release", format=".0f"),
+        alt.Tooltip("month:Q", title="months since the release", format=".1f"),
         alt.Tooltip("value:Q", title=quantity.title, format=FINE[show]),
         alt.Tooltip("low:Q", title="low (95%)", format=FINE[show]),
         alt.Tooltip("high:Q", title="high (95%)", format=FINE[show]),

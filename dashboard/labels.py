@@ -130,7 +130,7 @@ def _words(name: str) -> str:
 
 
 def _significant(value: float, signed: bool = False) -> str:
-    decimals = 0 if value == 0 else min(max(2 - math.floor(math.log10(abs(value))), 0), 6)
+    decimals = 0 if value == 0 else min(max(2 - math.floor(math.log10(float(f"{abs(value):.2e}"))), 0), 6)
     return _number(value, decimals, signed)
 
 

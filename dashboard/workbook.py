@@ -52,6 +52,7 @@ def _readme(source: Source) -> list[str]:
         "Results: what to read first. Dictionary: every column with its unit and meaning.",
         "Provenance: the command, versions, seeds and what was measured, cited or assumed.",
         "Scenario: the settings that, with the command, make this again.",
+        "Numbers keep 16 digits here; CSV and Parquet keep all of them.",
         "",
         "Tables:",
     ]
