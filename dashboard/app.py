@@ -19,6 +19,7 @@ STYLE = """
 [data-testid="stMetricDelta"] {font-size: .8rem;}
 h2 {font-size: 1.7rem !important;}
 @media (max-width: 640px) {h2 {font-size: 1.35rem !important;}}
+.stMain h3 {font-size: 1.25rem;}
 .stSidebar h3 {padding-top: .2rem; font-size: 1.05rem;}
 </style>
 """

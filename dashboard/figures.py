@@ -5,6 +5,7 @@ Every chart has its unit on the axis, the event it is about as a rule, and a ban
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 MARK_EVERY_DAYS = 28.0
 FRONTIER_HEIGHT_PX = 520
 LABEL_GAP = 0.045  # of the height: two lines of text apart
+LABEL_REACH = 0.7  # of the range of prices: the length of a name on a narrow screen
 SHAPES = ("diamond", "square", "triangle-up")
 FINE = {"percent": ".1%", "change": "+.1%", "money": "$.3~s", "plain": ".3~g", "price": "$.3~g"}
 AXIS = {"percent": ".0%", "change": "+~%", "money": "$~s", "plain": ".3~g", "price": "$~g"}
@@ -263,10 +265,15 @@ def _label_places(frame: pd.DataFrame, domain: list[float]) -> pd.DataFrame:
     """`label_at`: the quality at which a model's name is written, moved down until no two names meet."""
     gap = LABEL_GAP * (domain[1] - domain[0])
     ordered = frame.sort_values("value", ascending=False)
-    places: list[float] = []
-    for value in ordered["value"]:
-        places.append(min(float(value), places[-1] - gap) if places else float(value))
-    return ordered.assign(label_at=places)
+    reach = LABEL_REACH * math.log(float(frame["x"].max()) / float(frame["x"].min()) + 1e-9)
+    places: list[tuple[float, float]] = []
+    for x, value in zip(ordered["x"], ordered["value"], strict=True):
+        at, across = float(value), math.log(float(x))
+        for other_across, other_at in places:
+            if abs(other_across - across) < reach and abs(other_at - at) < gap * (1 - 1e-9):
+                at = other_at - gap
+        places.append((across, at))
+    return ordered.assign(label_at=[at for _, at in places])
 
 
 def _surroundings(frame: pd.DataFrame, on_sale: pd.DataFrame) -> pd.DataFrame:
@@ -276,8 +283,9 @@ def _surroundings(frame: pd.DataFrame, on_sale: pd.DataFrame) -> pd.DataFrame:
 
 
 def _price_domain(frame: pd.DataFrame) -> list[float]:
-    """Limits with room for a name at the right."""
-    return [float(frame["x"].min()) / 1.25, float(frame["x"].max()) * 2.2]
+    """Limits with room for a name at the right, on a narrow screen too."""
+    low, high = float(frame["x"].min()), float(frame["x"].max())
+    return [low / 1.25, high * max((high / low) ** 0.55, 2.0)]
 
 
 def _decades(frame: pd.DataFrame) -> list[float]:

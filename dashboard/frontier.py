@@ -27,7 +27,7 @@ class Groups:
     student: str
     teacher: str
     offered: str = "on sale in this market"
-    other: str = "other models of the catalog"
+    other: str = "other models"
 
 
 def by_price(pair: Pair, catalog: Catalog, groups: Groups) -> pd.DataFrame:

@@ -105,10 +105,10 @@ def price(value: float) -> str:
     return f"USD {_significant(value)} per Mtok" if math.isfinite(value) else "unknown"
 
 
-def interval(estimate: Estimate, show: str = "percent", share: bool = False) -> str:
-    """The 95% interval of an estimate as "low to high"; shares do not reach below 0."""
-    low = max(estimate.low, 0.0) if share else estimate.low
-    signed = not share
+def interval(estimate: Estimate, show: str = "percent", floor: float | None = None) -> str:
+    """The 95% interval of an estimate as "low to high", cut at `floor`; shares (floor 0) carry no sign."""
+    low = estimate.low if floor is None else max(estimate.low, floor)
+    signed = floor != 0.0
     if show == "money":
         return f"{short_money(low, signed)} to {short_money(estimate.high, signed)}"
     return f"{percent(low, signed)} to {percent(estimate.high, signed)}"

@@ -78,7 +78,13 @@ def providers_profit(pair: Pair, release_day: float, both: bool = True) -> pd.Da
 
 
 def paired_change(
-    pair: Pair, table: str, column: str, name: str, release_day: float, provider: str | None = None
+    pair: Pair,
+    table: str,
+    column: str,
+    name: str,
+    release_day: float,
+    provider: str | None = None,
+    floor: float | None = None,
 ) -> pd.DataFrame:
     """Relative change of a column by the entry, run by run on the same random numbers: month, day, name, world, value,
     low, high. The market without the entry is the 0 of the scale.
@@ -93,7 +99,7 @@ def paired_change(
         sides.append(rows.groupby([*RUN, "day"])[column].sum())
     entered, without = sides
     change = ((entered - without) / without.abs()).where(without.abs() > 0).dropna().rename("change").reset_index()
-    change = banded(change, "change", ["day"], None).assign(name=name, world=WITH)
+    change = banded(change, "change", ["day"], floor).assign(name=name, world=WITH)
     nothing = pd.DataFrame(
         {"day": change["day"], "value": 0.0, "low": 0.0, "high": 0.0, "name": name, "world": WITHOUT}
     )

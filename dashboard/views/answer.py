@@ -49,12 +49,14 @@ def tiles(answer: EntryAnswer, certain: bool) -> None:
                 if show == "money"
                 else labels.percent(estimate.value, signed=not share)
             )
-            text = labels.interval(estimate, show, share) if certain else "interval follows"
+            text = labels.interval(estimate, show, FLOORS.get(name)) if certain else "interval follows"
             st.metric(
                 title, value, text, delta_color="off", delta_arrow="off", border=True, width=TILE_PX, help=meaning
             )
 
 
+# Least values that make sense: no share below none, no price below nothing.
+FLOORS = {"entrant_share_of_tokens": 0.0, "fixed_quality_price_change": -1.0}
 TILE_PX = 171  # five in a row beside the rails, two on a phone
 
 
@@ -72,7 +74,7 @@ def pictures(context: Context, pair: Pair) -> None:
     seller = context.teacher_provider
     profit = series.paired_change(pair, "shares", "profit_usd_per_day", seller, release, seller)
     index_name = "cheapest good offer"
-    index = series.paired_change(pair, "market", "fixed_quality_price_index", index_name, release)
+    index = series.paired_change(pair, "market", "fixed_quality_price_index", index_name, release, floor=-1.0)
     left, right = st.columns(2, gap="large")
     with left:
         session.show(

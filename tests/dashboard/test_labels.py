@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from dashboard import labels
+from sim.study.intervals import Estimate
 
 
 @pytest.mark.parametrize(
@@ -42,3 +43,10 @@ def test_a_sentence_without_intervals_keeps_its_numbers() -> None:
 
 def test_typesetting_leaves_names_alone() -> None:
     assert labels.typeset("its teacher gpt-5.1, by -2%") == "its teacher gpt-5.1, by −2%"
+
+
+def test_an_interval_is_cut_where_the_quantity_ends() -> None:
+    wide = Estimate("x", "fraction", -0.2, -1.04, 0.5, 0.0, 0.0, 0.0)
+    assert labels.interval(wide, floor=-1.0) == "−100.0% to +50.0%"
+    assert labels.interval(wide, floor=0.0) == "0.0% to 50.0%"
+    assert labels.interval(wide) == "−104.0% to +50.0%"
