@@ -18,8 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sim.shared.tables import Column, TableSpec
-from sim.world.tables import RUN_COLUMNS
+from sim.shared.tables import RUN_COLUMNS, Column, TableSpec
 
 if TYPE_CHECKING:
     import pandas as pd

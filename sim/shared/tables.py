@@ -35,6 +35,13 @@ class Column:
     missing: bool = False
 
 
+# The first columns of every table of the market: which run a row belongs to.
+RUN_COLUMNS = (
+    Column("catalog_draw", "integer", "", "draw of the catalog's errors; 0 is the point estimate"),
+    Column("replication", "integer", "", "which customers and tastes were drawn"),
+)
+
+
 @dataclass(frozen=True)
 class TableSpec:
     """A table's name, what one row is, and its columns in order."""

@@ -6,12 +6,8 @@ interval that ends on `day`; states hold on `day`.
 
 from __future__ import annotations
 
-from sim.shared.tables import Column, TableSpec
+from sim.shared.tables import RUN_COLUMNS, Column, TableSpec
 
-RUN_COLUMNS = (
-    Column("catalog_draw", "integer", "", "draw of the catalog's errors; 0 is the point estimate"),
-    Column("replication", "integer", "", "which customers and tastes were drawn"),
-)
 _OFFER = (
     Column("offer", "text", "", "offer on sale"),
     Column("provider", "text", "", "who sells it"),
