@@ -15,6 +15,7 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
+from evalsuite.cli_distill import distill_app
 from evalsuite.cli_eval import eval_app
 from evalsuite.cli_models import models_app
 from sim.cli import app as sim_app
@@ -32,6 +33,7 @@ app = typer.Typer(
 data_app = typer.Typer(no_args_is_help=True, help="The data that ships: dated list prices.")
 app.add_typer(models_app, name="models")
 app.add_typer(eval_app, name="eval")
+app.add_typer(distill_app, name="distill")
 app.add_typer(sim_app, name="sim")
 app.add_typer(data_app, name="data")
 
@@ -61,13 +63,12 @@ def demo_command(
     tokens: Annotated[int | None, typer.Option(help="Training tokens of the student.")] = None,
     minutes: Annotated[float | None, typer.Option(help="Training time, turned once into tokens.")] = None,
     seed: Annotated[int, typer.Option(help="Entropy of every random stream; 0 is a seed like any other.")] = 0,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Make again what an earlier demo left in the cache.")] = False,
     json: Json = False,
 ) -> None:
     """Measure, distil, compete, export: the whole story, offline."""
     from dashboard.demo import run_demo
 
-    run_demo(out=out, tokens=tokens, minutes=minutes, seed=seed, fresh=fresh, json=json)
+    run_demo(out=out, tokens=tokens, minutes=minutes, seed=seed, json=json)
 
 
 @app.command("doctor")

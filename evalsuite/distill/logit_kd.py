@@ -5,7 +5,7 @@
 The teacher's last hidden states are kept (1,152 bytes a token at 576 dimensions), so that it reads each text once
 however many epochs follow; its head rebuilds the exact probabilities. Loss and gradient are computed in one pass, some
 hundred positions at a time, so that logits over the vocabulary never exist for a whole batch. Embeddings and head stay
-as the teacher's. Weights are trained in float32 and used in the model's own precision.
+as the teacher's. Weights are kept in float32 while they are trained and computed with in the model's own precision (autocast).
 """
 
 from __future__ import annotations
@@ -115,15 +115,16 @@ def train(
     batch = method.batch_sequences
     steps = max(math.ceil(method.training_tokens / (batch * length)), 1)
     order = _order(len(rows), steps * batch, seed)
+    precision = next(student.parameters()).dtype
+    student_head, teacher_head = student.lm_head.weight.detach().clone(), teacher.lm_head.weight.detach()
+    student.float()
     frozen = {id(student.get_input_embeddings().weight), id(student.lm_head.weight)}
-    trained = [weight for weight in student.parameters() if id(weight) not in frozen]
     for weight in student.parameters():
         weight.requires_grad_(id(weight) not in frozen)
-    masters = [weight.detach().float().clone() for weight in trained]
+    trained = [weight for weight in student.parameters() if weight.requires_grad]
     optimiser = torch.optim.AdamW(
-        masters, lr=method.learning_rate, betas=(0.9, 0.98), weight_decay=method.weight_decay, foreach=True
+        trained, lr=method.learning_rate, betas=(0.9, 0.98), weight_decay=method.weight_decay, foreach=True
     )
-    student_head, teacher_head = student.lm_head.weight.detach(), teacher.lm_head.weight.detach()
     kept: dict[int, torch.Tensor] = {}
     losses: list[float] = []
     student.train()
@@ -134,26 +135,23 @@ def train(
             for index, states in zip(wanted, hidden_states(teacher, rows[wanted], batch), strict=True):
                 kept[index] = states
         targets = torch.stack([kept[int(index)] for index in chosen]).flatten(0, 1)
-        mine = student.model(input_ids=rows[chosen]).last_hidden_state
-        loss, gradient = divergence(mine.detach().flatten(0, 1), targets, student_head, teacher_head)
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=precision == torch.bfloat16):
+            mine = student.model(input_ids=rows[chosen]).last_hidden_state
+        loss, gradient = divergence(mine.detach().flatten(0, 1).to(precision), targets, student_head, teacher_head)
         if not math.isfinite(float(loss)):
             raise DivergedError(
                 f"the loss is {float(loss)} at step {step + 1} of {steps}; lower method.learning_rate "
                 f"(now {method.learning_rate:g}); no student was saved"
             )
-        mine.backward(gradient.view_as(mine))
-        for master, weight in zip(masters, trained, strict=True):
-            master.grad = weight.grad.float() if weight.grad is not None else None
-            weight.grad = None
-        torch.nn.utils.clip_grad_norm_(masters, 1.0, foreach=True)
+        mine.backward(gradient.view_as(mine).to(mine.dtype))
+        torch.nn.utils.clip_grad_norm_(trained, 1.0, foreach=True)
         for group in optimiser.param_groups:
             group["lr"] = method.learning_rate * _schedule(step, steps, method.warmup_share)
         optimiser.step()
-        with torch.no_grad():
-            for master, weight in zip(masters, trained, strict=True):
-                weight.copy_(master)
+        optimiser.zero_grad(set_to_none=True)
         losses.append(float(loss))
         on_step(batch * length, float(loss))
+    student.to(precision)
     student.eval()
     tail = losses[-max(len(losses) // 10, 1) :]
     return Training(steps * batch * length, steps, time.monotonic() - started_s, float(np.mean(tail)))

@@ -54,7 +54,9 @@ def write_suite(tasks: tuple[Task, ...]) -> SuiteFiles:
                     (beside / f"{task.name}.shots.json").write_bytes(items_json(task.shots))
                     files["shots"] = str(folder / f"{task.name}.shots.json")
                 # JSON is YAML; the name ends in .yaml because lm-eval looks for that.
-                config = settings(task) | {"dataset_kwargs": {"data_files": files}}
+                config = settings(task) | {
+                    "dataset_kwargs": {"data_files": files, "cache_dir": str(cache_dir() / "datasets")}
+                }
                 write_text(beside / f"{task.name}.yaml", json.dumps(config, indent=2) + "\n")
             write_text(beside / MARK, json.dumps(hashes, indent=2, sort_keys=True) + "\n")
     return SuiteFiles(folder, hashes)

@@ -4,30 +4,157 @@
 from __future__ import annotations
 
 from evalsuite.suites import requests, things
-from evalsuite.suites.task import Draws, Task, choice_item, other_answers, written_item
+from evalsuite.suites.task import Draws, Item, Task, choice_item, other_answers, written_item
 
 ITEMS = 280  # independent items enough for a standard error of 3 points at an accuracy of a half
-COPY_WORDS = (
-    "river stone lamp cloud bread horse piano glass tiger paper sugar chair metal ocean apple knife wheel garden "
-    "silver candle window forest bottle mirror button planet engine rabbit winter shadow"
-).split()
-VARIABLES = (
-    "width height total count name value price items index size left right start end key node list text line color"
-).split()
-FIRST_NAMES = (
-    "Anna Ben Clara David Emma Frank Grace Henry Irene Jack Karen Leo Maria Nina Oscar Paul Rosa Sam Tina Victor"
-).split()
-LAST_NAMES = "Keller Brown Rossi Novak Smith Jensen Lopez Murphy Tanaka Weber Clark Silva Fischer Young Moreau".split()
-CITIES = "Oslo Paris Madrid Berlin Rome Vienna Dublin Lisbon Prague Athens Cairo Boston Chicago Toronto Sydney".split()
-JOBS = "nurse teacher pilot farmer lawyer baker dentist painter driver engineer singer chef waiter writer judge".split()
-GOODS = "apples books coins cards pens eggs shells stamps marbles cookies balloons flowers".split()
+COPY_WORDS = [
+    "river",
+    "stone",
+    "lamp",
+    "cloud",
+    "bread",
+    "horse",
+    "piano",
+    "glass",
+    "tiger",
+    "paper",
+    "sugar",
+    "chair",
+    "metal",
+    "ocean",
+    "apple",
+    "knife",
+    "wheel",
+    "garden",
+    "silver",
+    "candle",
+    "window",
+    "forest",
+    "bottle",
+    "mirror",
+    "button",
+    "planet",
+    "engine",
+    "rabbit",
+    "winter",
+    "shadow",
+]
+VARIABLES = [
+    "width",
+    "height",
+    "total",
+    "count",
+    "name",
+    "value",
+    "price",
+    "items",
+    "index",
+    "size",
+    "left",
+    "right",
+    "start",
+    "end",
+    "key",
+    "node",
+    "list",
+    "text",
+    "line",
+    "color",
+]
+FIRST_NAMES = [
+    "Anna",
+    "Ben",
+    "Clara",
+    "David",
+    "Emma",
+    "Frank",
+    "Grace",
+    "Henry",
+    "Irene",
+    "Jack",
+    "Karen",
+    "Leo",
+    "Maria",
+    "Nina",
+    "Oscar",
+    "Paul",
+    "Rosa",
+    "Sam",
+    "Tina",
+    "Victor",
+]
+LAST_NAMES = [
+    "Keller",
+    "Brown",
+    "Rossi",
+    "Novak",
+    "Smith",
+    "Jensen",
+    "Lopez",
+    "Murphy",
+    "Tanaka",
+    "Weber",
+    "Clark",
+    "Silva",
+    "Fischer",
+    "Young",
+    "Moreau",
+]
+CITIES = [
+    "Oslo",
+    "Paris",
+    "Madrid",
+    "Berlin",
+    "Rome",
+    "Vienna",
+    "Dublin",
+    "Lisbon",
+    "Prague",
+    "Athens",
+    "Cairo",
+    "Boston",
+    "Chicago",
+    "Toronto",
+    "Sydney",
+]
+JOBS = [
+    "nurse",
+    "teacher",
+    "pilot",
+    "farmer",
+    "lawyer",
+    "baker",
+    "dentist",
+    "painter",
+    "driver",
+    "engineer",
+    "singer",
+    "chef",
+    "waiter",
+    "writer",
+    "judge",
+]
+GOODS = [
+    "apples",
+    "books",
+    "coins",
+    "cards",
+    "pens",
+    "eggs",
+    "shells",
+    "stamps",
+    "marbles",
+    "cookies",
+    "balloons",
+    "flowers",
+]
 CLOSERS = {"(": ")", "[": "]", "{": "}"}
 
 
 def induction() -> Task:
     """A random sequence of words, then its beginning again: which word follows?"""
     draws = Draws("mini/induction")
-    items = []
+    items: list[Item] = []
     for place in range(ITEMS):
         sequence = draws.sample(COPY_WORDS, draws.between(5, 8))
         asked = draws.between(2, len(sequence) - 2)
@@ -50,7 +177,7 @@ def induction() -> Task:
 def brackets() -> Task:
     """A line of Python cut where a bracket must close: which one?"""
     draws = Draws("mini/brackets")
-    items = []
+    items: list[Item] = []
     for place in range(ITEMS):
         opened = [draws.pick("([{") for _ in range(2)]
         while opened[0] == opened[1]:
@@ -85,7 +212,7 @@ def tool_choice() -> Task:
     answers = [tool for _, tool, _ in table]
     allowed = [[i for i, tool in enumerate(answers) if tool not in shun] for _, _, shun in table]
     wrongs = other_answers(draws, answers, allowed)
-    items = []
+    items: list[Item] = []
     for place, ((request, tool, _), wrong) in enumerate(zip(table, wrongs, strict=True)):
         name = f"{tool}-{place}"
         items.append(choice_item(draws, name, name, f"Request: {request}\nTool:", f" {tool}", f" {wrong}"))
@@ -112,7 +239,7 @@ def arguments() -> Task:
         ("Rename {a} to {b}.", "rename --old {a} --new", "b"),
         ("Replace {a} with {b}.", "replace --old", "a"),
     )
-    items = []
+    items: list[Item] = []
     for place in range(ITEMS):
         form, call, asked = forms[place % len(forms)]
         a, b = draws.sample(CITIES if "Fly" in form else FIRST_NAMES, 2)
@@ -135,7 +262,7 @@ def arguments() -> Task:
 def affordances() -> Task:
     """Everyday physics: what a thing is for, made of, found in, and what happens to it."""
     draws = Draws("mini/affordances")
-    items = []
+    items: list[Item] = []
     for place, (context, right, wrong) in enumerate(things.facts()):
         name = f"fact-{place}"
         items.append(choice_item(draws, name, name, context, f" {right}", f" {wrong}"))
@@ -155,7 +282,7 @@ def arithmetic() -> Task:
     """Sums and differences of two numbers up to 99, against a near miss."""
     draws = Draws("mini/arithmetic")
     seen: set[str] = set()
-    items = []
+    items: list[Item] = []
     while len(items) < ITEMS:
         a, b = draws.between(11, 99), draws.between(11, 99)
         plus = draws.index(2) == 0
@@ -189,7 +316,7 @@ def word_problems() -> Task:
         ("{n} has {a} {g}, {m} has {b} {g}. How many together?", "plus"),
     )
     seen: set[str] = set()
-    items = []
+    items: list[Item] = []
     while len(items) < ITEMS + 2:
         text, kind = forms[len(items) % len(forms)]
         a, b, c = draws.between(12, 40), draws.between(2, 9), draws.between(3, 11)
@@ -224,7 +351,7 @@ def extraction() -> Task:
         "{city} is home to {first} {last}, a {job}.",
     )
     seen: set[str] = set()
-    items = []
+    items: list[Item] = []
     while len(items) < ITEMS + 2:
         values = {
             "first": draws.pick(FIRST_NAMES),

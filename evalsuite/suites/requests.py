@@ -94,7 +94,7 @@ Is the soil of the plants moist? ; Stop watering the flowers.
 
 def requests() -> list[tuple[str, str, frozenset[str]]]:
     """(request, its tool, tools that are no wrong answer to it: itself and its neighbours)."""
-    out = []
+    out: list[tuple[str, str, frozenset[str]]] = []
     for line in TOOLS.strip().splitlines():
         tool, near, texts = (part.strip() for part in line.split("|"))
         shun = frozenset([tool, *(word.strip() for word in near.split(",") if word.strip())])

@@ -14,6 +14,7 @@ from sim.scenario.prices import (
     CatalogCost,
     CatalogPrice,
     ImpliedCost,
+    MarkupPrice,
     ShareCost,
     StatedCost,
     StatedPrice,
@@ -72,6 +73,11 @@ def _list_prices(scenario: Scenario, models: dict[str, ResolvedModel]) -> list[V
             if model.list_price is None:
                 raise _missing(scenario, offer, "list_price", "a list price")
             price = model.list_price
+        elif isinstance(part, MarkupPrice):
+            cost = _stated(offer.cost) if isinstance(offer.cost, StatedCost) else model.cost
+            if cost is None or isinstance(offer.cost, ImpliedCost | ShareCost | TeacherCost):
+                raise _missing(scenario, offer, "list_price", "a cost that is stated or the catalog's")
+            price = cost.times(1.0 + part.markup, 1.0 + part.markup)
         else:
             if model.teacher not in by_model:
                 raise _missing(scenario, offer, "list_price", f"an offer of the teacher {model.teacher}")

@@ -31,7 +31,14 @@ class TeacherPrice(Part):
     ratio: Positive = 1.0
 
 
-ListPrice = Annotated[StatedPrice | CatalogPrice | TeacherPrice, Field(discriminator="kind")]
+class MarkupPrice(Part):
+    """The offer's own cost (stated, or the catalog's) times (1 + markup); for models that nobody sells yet."""
+
+    kind: Literal["cost_plus"]
+    markup: NotNegative
+
+
+ListPrice = Annotated[StatedPrice | CatalogPrice | TeacherPrice | MarkupPrice, Field(discriminator="kind")]
 
 
 class StatedCost(Part):

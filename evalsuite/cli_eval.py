@@ -1,0 +1,155 @@
+"""`undercut eval`: run a suite over models, list its tasks, compare two models, publish a catalog."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from evalsuite.measure import EvalRun
+
+eval_app = typer.Typer(no_args_is_help=True, help="Measure models: quality through lm-eval, speed and cost here.")
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+Suite = Annotated[str, typer.Option(help="The suite of tasks.")]
+RunFolder = Annotated[Path, typer.Argument(help="The folder of an eval run.")]
+QUALITY_KEYS = ["model", "task", "task_class", "n", "score", "stderr", "chance", "errors"]
+
+
+@eval_app.command("run")
+def run_command(
+    models: Annotated[str, typer.Option(help="Names parted by commas, the teacher first.")],
+    suite: Suite = "mini",
+    tasks: Annotated[str | None, typer.Option(help="Tasks parted by commas; by default all.")] = None,
+    limit: Annotated[int | None, typer.Option(help="Items a task; by default all.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder for the tables.")] = Path("runs/eval"),
+    json: Json = False,
+) -> None:
+    """Score models on a suite and time them. Resumes: finished tasks are kept."""
+    import shlex
+
+    from evalsuite.measure import run_eval
+    from sim.shared.console import emit_json, next_command, note
+    from sim.shared.errors import UnfinishedItems
+
+    names = [name.strip() for name in models.split(",") if name.strip()]
+    chosen = None if tasks is None else [name.strip() for name in tasks.split(",") if name.strip()]
+    parts = ["undercut", "eval", "run", "--models", ",".join(names), "--suite", suite]
+    parts += [] if tasks is None else ["--tasks", tasks]
+    parts += [] if limit is None else ["--limit", str(limit)]
+    run = run_eval(names, suite, out, limit, chosen, shlex.join([*parts, "--out", str(out)]))
+    if json:
+        emit_json(
+            {
+                "rows": run.quality[QUALITY_KEYS].to_dict("records"),
+                "cost": run.cost.to_dict("records"),
+                "seconds": {"eval": run.eval_s, "metering": run.metering_s},
+                "out": str(out),
+            }
+        )
+    else:
+        _print_run(run)
+    note(f"tables: {out}")
+    next_command(f"undercut eval publish {shlex.quote(str(out))} --out catalog.parquet")
+    if run.errors:
+        raise UnfinishedItems(f"{run.errors} items could not be scored; see the column error of {out}/samples.parquet")
+
+
+@eval_app.command("tasks")
+def tasks_command(suite: Suite = "mini", json: Json = False) -> None:
+    """List the tasks of a suite."""
+    from evalsuite.measure import suite_tasks
+    from sim.shared.console import emit_json, next_command
+
+    tasks = suite_tasks(suite)
+    if json:
+        rows = [
+            {
+                "task": task.name,
+                "task_class": task.task_class,
+                "kind": task.kind,
+                "n": len(task.items),
+                "clusters": task.clusters,
+                "chance": task.chance,
+                "floor": task.floor,
+                "measures": task.measures,
+                "cluster_is": task.cluster_is,
+            }
+            for task in tasks
+        ]
+        emit_json({"rows": rows})
+    else:
+        typer.echo(f"{'task':<14} {'class':<8} {'kind':<9} {'items':>5} {'facts':>5} {'chance':>6}  measures")
+        for task in tasks:
+            floor = " (a floor for small models)" if task.floor else ""
+            typer.echo(
+                f"{task.name:<14} {task.task_class:<8} {task.kind:<9} {len(task.items):>5} {task.clusters:>5} "
+                f"{task.chance:>6.2f}  {task.measures}{floor}"
+            )
+    next_command(f"undercut eval run --models smollm2-135m-instruct --suite {suite}")
+
+
+@eval_app.command("compare")
+def compare_command(
+    run: RunFolder,
+    teacher: Annotated[str, typer.Option(help="A model of the run.")],
+    student: Annotated[str, typer.Option(help="Another model of the run.")],
+    json: Json = False,
+) -> None:
+    """Paired differences, student minus teacher, on the same items."""
+    from evalsuite.measure import compare
+    from evalsuite.tables import SAMPLES
+    from sim.shared.console import emit_json, next_command
+    from sim.shared.tables import read_table
+
+    path = run / "samples.parquet"
+    rows = compare(SAMPLES.conform(read_table(path), str(path)), teacher, student)
+    if json:
+        emit_json({"rows": rows.drop(columns="stderr").to_dict("records")})
+    else:
+        typer.echo(f"{'task':<14} {'n':>4} {'difference':>10}  95% interval       p     agreement")
+        for row in rows.to_dict("records"):
+            typer.echo(
+                f"{row['task']:<14} {row['n']:>4} {row['difference']:>+10.3f}  [{row['low']:+.3f}, {row['high']:+.3f}] "
+                f"{row['p_value']:>8.2g} {row['agreement']:>9.2f}"
+            )
+    next_command(f"undercut eval publish {run} --out catalog.parquet")
+
+
+@eval_app.command("publish")
+def publish_command(
+    run: RunFolder,
+    out: Annotated[Path, typer.Option(help="The Parquet file to write.")] = Path("catalog.parquet"),
+) -> None:
+    """Write a run's catalog, validated, as a file that the market reads."""
+    from sim.shared.catalog import read_catalog
+    from sim.shared.console import next_command
+    from sim.shared.paths import writable_dir
+    from sim.shared.tables import write_parquet
+
+    catalog = read_catalog(run / "catalog.parquet")
+    writable_dir(out.parent, "--out")
+    write_parquet(catalog.frame, out)
+    typer.echo(str(out))
+    next_command(f"undercut sim run default --catalog {out}")
+
+
+def _print_run(run: EvalRun) -> None:
+    typer.echo(f"{'model':<28} {'task':<14} {'class':<8} {'n':>4} {'score':>6} {'s.e.':>6} {'chance':>6} {'errors':>6}")
+    for row in run.quality.to_dict("records"):
+        typer.echo(
+            f"{row['model']:<28} {row['task']:<14} {row['task_class']:<8} {row['n']:>4} {row['score']:>6.3f} "
+            f"{row['stderr']:>6.3f} {row['chance']:>6.2f} {row['errors']:>6}"
+        )
+    counted = run.quality[~run.quality["floor"]]
+    for model, rows in counted.groupby("model", sort=False):
+        typer.echo(f"{model:<28} mean of {len(rows)} tasks, floors left out: {rows['score'].mean():.3f}")
+    for row in run.cost.to_dict("records"):
+        typer.echo(
+            f"{row['model']:<28} {row['phase']:<8} {row['tokens_per_s']:>8,.0f} tokens/s "
+            f"{row['usd_per_mtok']:.4f} [{row['low']:.4f}, {row['high']:.4f}] USD per Mtok"
+        )
+    for model, seconds in run.eval_s.items():
+        typer.echo(f"{model:<28} scored in {seconds:.0f} s (kept scores take none)")

@@ -1,0 +1,179 @@
+"""Samples and costs become rows of the catalog: one model in one task class.
+
+The quality of a class is the mean over its tasks (floors left out) of the chance-corrected accuracy, so a task counts
+once however many items it has. Theta is the ability whose mean success is that quality. A student's theta_gap is
+paired: clusters are resampled with both models' answers in them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from evalsuite.suites.task import TASK_CLASSES, Task
+from sim.shared.catalog import Catalog, make_catalog
+from sim.shared.quality import (
+    QUALITY_CEILING,
+    QUALITY_FLOOR,
+    corrected_quality,
+    quality_of_theta,
+    theta_of_quality,
+    theta_stderr,
+)
+from sim.shared.stats import accuracy_stderr, bootstrap_means
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from evalsuite.cost import Cost
+
+BOOTSTRAP_SEED = 0
+ABOVE_CHANCE_STDERRS = 2.0
+
+
+@dataclass(frozen=True)
+class Published:
+    """What the catalog says of a model besides what was measured."""
+
+    model: str
+    role: str
+    teacher: str
+    weights: str
+    licence: str
+
+
+@dataclass(frozen=True)
+class _ClassScore:
+    items: int
+    accuracy: float
+    chance: float
+    quality: float
+    raw_quality: float
+    stderr: float
+
+
+def publish(
+    samples: pd.DataFrame, tasks: Sequence[Task], costs: Sequence[Cost], models: Sequence[Published], suite: str
+) -> Catalog:
+    """The catalog of a run.
+
+    Args:
+        samples: conforming to `evalsuite.tables.SAMPLES`.
+        tasks: those of the suite; classes of which no task was run are left out.
+        costs: by model and phase.
+        models: those of the run.
+        suite: its name, for the source column.
+    """
+    import pandas as pd
+
+    scored = samples[samples["error"] == ""]
+    by_phase = {(cost.model, cost.phase): cost for cost in costs}
+    rows: list[dict[str, object]] = []
+    for task_class in TASK_CLASSES:
+        # A task on which one of the models has no scored item says nothing that compares.
+        inside = [
+            task
+            for task in tasks
+            if task.task_class == task_class
+            and not task.floor
+            and all(((scored["model"] == m.model) & (scored["task"] == task.name)).any() for m in models)
+        ]
+        if not inside:
+            continue
+        scores = {entry.model: _class_score(scored, entry.model, inside) for entry in models}
+        informative = any(s.raw_quality > ABOVE_CHANCE_STDERRS * s.stderr for s in scores.values())
+        for entry in models:
+            score = scores[entry.model]
+            theta = theta_of_quality(score.quality)
+            row: dict[str, object] = {
+                "model": entry.model,
+                "role": entry.role,
+                "teacher": entry.teacher,
+                "weights": entry.weights,
+                "task_class": task_class,
+                "items": score.items,
+                "accuracy": score.accuracy,
+                "chance": score.chance,
+                "quality": score.quality,
+                "quality_stderr": score.stderr,
+                "theta": theta,
+                "theta_stderr": theta_stderr(score.stderr, theta, 0.0),
+                "theta_error_key": task_class,
+                "informative": informative,
+                "quality_evidence": "measured",
+                "source": f"undercut eval run, suite {suite}",
+                "licence": entry.licence,
+            }
+            if entry.teacher in scores:
+                row["theta_gap"] = theta - theta_of_quality(scores[entry.teacher].quality)
+                row["theta_gap_stderr"] = _gap_stderr(scored, entry.model, entry.teacher, inside)
+            row |= _cost_columns(by_phase.get((entry.model, "prefill")), by_phase.get((entry.model, "decode")))
+            rows.append(row)
+    return make_catalog(pd.DataFrame(rows), "the measured catalog")
+
+
+def _class_score(scored: pd.DataFrame, model: str, tasks: Sequence[Task]) -> _ClassScore:
+    items, accuracies, qualities, raws, variances = 0, [], [], [], []
+    for task in tasks:
+        rows = scored[(scored["model"] == model) & (scored["task"] == task.name)]
+        correct = rows["correct"].to_numpy(dtype=float)
+        items += len(rows)
+        accuracies.append(float(correct.mean()))
+        qualities.append(corrected_quality(float(correct.sum()), len(rows), task.chance))
+        raws.append((float(correct.mean()) - task.chance) / (1.0 - task.chance))
+        variances.append((accuracy_stderr(correct, list(rows["cluster"])) / (1.0 - task.chance)) ** 2)
+    return _ClassScore(
+        items=items,
+        accuracy=float(np.mean(accuracies)),
+        chance=float(np.mean([task.chance for task in tasks])),
+        quality=float(np.mean(qualities)),
+        raw_quality=float(np.mean(raws)),
+        stderr=float(np.sqrt(np.sum(variances)) / len(tasks)),
+    )
+
+
+def _gap_stderr(scored: pd.DataFrame, student: str, teacher: str, tasks: Sequence[Task]) -> float:
+    """Standard error of the difference of theta, from a bootstrap that resamples clusters with both answers in them."""
+    qualities = []
+    for place, task in enumerate(tasks):
+        both = paired(scored, teacher, student, task.name)
+        correct = np.column_stack([both["correct_teacher"], both["correct_student"]]).astype(float)
+        means = bootstrap_means(correct, list(both["cluster"]), BOOTSTRAP_SEED + place)
+        items = len(both)
+        posterior = (means * items + 0.5) / (items + 1.0)
+        qualities.append(np.clip((posterior - task.chance) / (1.0 - task.chance), QUALITY_FLOOR, QUALITY_CEILING))
+    grid = np.linspace(-8.0, 8.0, 3201)
+    known = np.array([quality_of_theta(float(theta)) for theta in grid])
+    thetas = np.asarray(np.interp(np.mean(qualities, axis=0), known, grid))
+    spread = float((thetas[:, 1] - thetas[:, 0]).std(ddof=1))
+    # Where both models are right (or wrong) throughout, resampling knows no spread; half an item of doubt remains.
+    items = sum(len(paired(scored, teacher, student, task.name)) for task in tasks)
+    return max(spread, 0.5 / items)
+
+
+def paired(scored: pd.DataFrame, teacher: str, student: str, task: str) -> pd.DataFrame:
+    """The items of a task that both models answered: item, cluster, correct_teacher, correct_student, answer_*."""
+    sides = [scored[(scored["model"] == model) & (scored["task"] == task)] for model in (teacher, student)]
+    columns = ["item", "cluster", "correct", "answer"]
+    return sides[0][columns].merge(
+        sides[1][["item", "correct", "answer"]], on="item", suffixes=("_teacher", "_student"), validate="one_to_one"
+    )
+
+
+def _cost_columns(read: Cost | None, write: Cost | None) -> dict[str, object]:
+    if read is None or write is None:
+        return {}
+    return {
+        "cost_in_usd_per_mtok": read.usd_per_mtok,
+        "cost_out_usd_per_mtok": write.usd_per_mtok,
+        # One error for both columns of the catalog: the larger, so that neither is claimed too sharp.
+        "cost_log_stderr": max(read.log_stderr, write.log_stderr),
+        "cost_ledger": "measured",
+        "cost_in_ratio": read.ratio,
+        "cost_out_ratio": write.ratio,
+        "cost_ratio_log_stderr": max(read.ratio_log_stderr, write.ratio_log_stderr),
+        "cost_evidence": "measured",
+    }

@@ -1,0 +1,82 @@
+"""Whether a training text holds items of a suite, or text made from its templates.
+
+Two tests. A run of `RUN_WORDS` words that an item and the text share is a copied item. For items shorter than that the
+whole context must stand in the text together with its right answer. And a template's skeleton, the words that at least
+`TEMPLATE_ITEMS` items of a task share as their first words, must not be followed by an answer of that task.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from evalsuite.suites.task import Task
+
+RUN_WORDS = 8
+SKELETON_WORDS = 3
+TEMPLATE_ITEMS = 20
+ALLOWED_SHARE = 0.0
+_WORD = re.compile(r"[a-z0-9']+|[^\sa-z0-9']")
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """What was found.
+
+    Attributes:
+        texts: training texts read.
+        items: items compared.
+        items_found: items whose run of words, or whose whole context with answer, stands in a text; "task/item".
+        skeletons_found: beginnings of templates that a text completes with an answer of the task; "task: words".
+    """
+
+    texts: int
+    items: int
+    items_found: tuple[str, ...]
+    skeletons_found: tuple[str, ...]
+
+    @property
+    def clean(self) -> bool:
+        """Whether no more than the allowed share of the items, and no template, was found."""
+        return not self.skeletons_found and len(self.items_found) <= ALLOWED_SHARE * self.items
+
+
+def training_overlap(texts: Iterable[str], tasks: tuple[Task, ...]) -> Overlap:
+    """Compare training texts with the items and templates of tasks."""
+    wanted: dict[int, dict[tuple[str, ...], set[str]]] = defaultdict(lambda: defaultdict(set))
+    skeletons: dict[tuple[str, ...], dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    count = 0
+    for task in tasks:
+        heads = Counter(tuple(_words(item.context)[:SKELETON_WORDS]) for item in task.items)
+        for item in task.items:
+            count += 1
+            words = _words(f"{item.context} {item.answer}")
+            length = min(RUN_WORDS, len(words))
+            for start in range(len(words) - length + 1):
+                wanted[length][tuple(words[start : start + length])].add(f"{task.name}/{item.item}")
+            head = tuple(_words(item.context)[:SKELETON_WORDS])
+            if heads[head] >= TEMPLATE_ITEMS and task.kind == "choice":
+                skeletons[head][task.name].add(" ".join(_words(item.answer)))
+    found: set[str] = set()
+    completed: set[str] = set()
+    read = 0
+    for text in texts:
+        read += 1
+        words = _words(text)
+        for length, runs in wanted.items():
+            for start in range(len(words) - length + 1):
+                found |= runs.get(tuple(words[start : start + length]), set())
+        for start in range(len(words) - SKELETON_WORDS + 1):
+            head = tuple(words[start : start + SKELETON_WORDS])
+            for task_name, answers in skeletons.get(head, {}).items():
+                # The rest of the template's sentence: as many words as an item of this kind takes.
+                rest = words[start + SKELETON_WORDS : start + SKELETON_WORDS + RUN_WORDS]
+                if answers & set(rest):
+                    completed.add(f"{task_name}: {' '.join(head)}")
+    return Overlap(read, count, tuple(sorted(found)), tuple(sorted(completed)))
+
+
+def _words(text: str) -> list[str]:
+    return _WORD.findall(text.lower())

@@ -1,0 +1,93 @@
+"""The tables of a measured run, with their dictionary."""
+
+from __future__ import annotations
+
+from sim.shared.tables import Column, TableSpec
+
+MODEL = Column("model", "text", "", "name of the model")
+TASK = Column("task", "text", "", "name of the task")
+
+STORED_SAMPLES = TableSpec(
+    name="scores",
+    row="one item answered by one model",
+    columns=(
+        TASK,
+        Column("item", "text", "", "name of the item in the task"),
+        Column("cluster", "text", "", "fact or template the item rests on; items of one cluster are not independent"),
+        Column("correct", "flag", "", "whether the answer is right; false where error is set"),
+        Column("target", "text", "", "right answer"),
+        Column("answer", "text", "", "the model's answer, first line, punctuation stripped", missing=True),
+        Column("right_nats", "number", "nats", "log-likelihood of the right continuation (choice)", missing=True),
+        Column("wrong_nats", "number", "nats", "log-likelihood of the wrong continuation (choice)", missing=True),
+        Column("error", "text", "", "why the item could not be scored", missing=True),
+    ),
+)
+SAMPLES = TableSpec("samples", STORED_SAMPLES.row, (MODEL, *STORED_SAMPLES.columns))
+
+QUALITY = TableSpec(
+    name="quality",
+    row="one model and task",
+    columns=(
+        MODEL,
+        TASK,
+        Column("task_class", "text", "", "class of work the task stands for"),
+        Column("n", "integer", "items", "items scored, those in error left out"),
+        Column("clusters", "integer", "clusters", "distinct facts or templates among them"),
+        Column("score", "number", "fraction", "share of the scored items that are right", missing=True),
+        Column("stderr", "number", "fraction", "standard error of score, clustered", missing=True),
+        Column("chance", "number", "fraction", "score of guessing"),
+        Column("errors", "integer", "items", "items that could not be scored"),
+        Column("floor", "flag", "", "a task at the floor for small models, out of headline means"),
+    ),
+)
+
+PAIRS = TableSpec(
+    name="pairs",
+    row="one teacher, student and task, on the same items",
+    columns=(
+        Column("teacher", "text", "", "name of the teacher"),
+        Column("student", "text", "", "name of the student"),
+        TASK,
+        Column("n", "integer", "items", "items that both answered"),
+        Column("difference", "number", "fraction", "score of the student minus the teacher's"),
+        Column("stderr", "number", "fraction", "its standard error, clustered bootstrap"),
+        Column("low", "number", "fraction", "lower end of its 95 per cent interval"),
+        Column("high", "number", "fraction", "upper end of its 95 per cent interval"),
+        Column("p_value", "number", "probability", "McNemar's exact test, items taken as independent"),
+        Column("agreement", "number", "fraction", "share of items with the same answer"),
+    ),
+)
+
+SPEED = TableSpec(
+    name="speed",
+    row="one timed repeat of one phase of one model",
+    columns=(
+        MODEL,
+        Column("phase", "text", "", "prefill (tokens read) or decode (tokens written)"),
+        Column("batch", "integer", "sequences", "sequences at once"),
+        Column("repeat", "integer", "", "number of the repeat; repeats of equal number ran one after the other"),
+        Column("tokens", "integer", "tokens", "tokens read or written in the repeat"),
+        Column("seconds", "number", "s", "wall time of the repeat"),
+    ),
+)
+
+COST = TableSpec(
+    name="cost",
+    row="one model and phase on this machine",
+    columns=(
+        MODEL,
+        Column("phase", "text", "", "prefill (input tokens) or decode (output tokens)"),
+        Column("hardware", "text", "", "machine whose rent is taken"),
+        Column("usd_per_hour", "number", "USD per hour", "rent of that machine"),
+        Column("tokens_per_s", "number", "tokens per s", "median over the repeats"),
+        Column("spread", "number", "fraction", "interquartile range of the seconds over their median"),
+        Column("usd_per_mtok", "number", "USD per Mtok", "rent over tokens per second"),
+        Column("low", "number", "USD per Mtok", "lower end of its 95 per cent interval, of timing alone"),
+        Column("high", "number", "USD per Mtok", "upper end of its 95 per cent interval, of timing alone"),
+        Column("log_stderr", "number", "log", "standard error of its logarithm"),
+        Column("ratio", "number", "ratio", "cost over the teacher's, paired by repeat", missing=True),
+        Column("ratio_log_stderr", "number", "log", "standard error of the logarithm of ratio", missing=True),
+    ),
+)
+
+ALL_TABLES = (QUALITY, SAMPLES, PAIRS, SPEED, COST)
