@@ -15,7 +15,7 @@ from sim.shared.errors import InputError, InputErrors
 
 HEAVY = ("torch", "transformers", "lm_eval", "streamlit", "altair", "pandas", "numba", "numpy", "scipy", "pyarrow")
 UNDERCUT = [sys.executable, "-m", "dashboard.cli"]
-GROUPS = ("models", "eval", "sim", "data")
+GROUPS = ("models", "eval", "distill", "sim", "data")
 
 
 def raising(error: BaseException) -> object:
