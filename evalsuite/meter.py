@@ -2,8 +2,8 @@
 
 Prefill reads `PREFILL_BATCH` sequences of `PREFILL_TOKENS` and computes the next token of each, as a server does.
 Decode writes `DECODE_TOKENS` tokens to each of `DECODE_BATCH` sequences from cached keys and values. The models take
-turns (A B A B), so that a drift of the machine touches both and their ratio is paired. Token ids are drawn at random: what is
-read does not matter for the time.
+turns (A B A B), so that a drift of the machine touches both and their ratio is paired. Token ids are drawn at random:
+what is read does not matter for the time.
 """
 
 from __future__ import annotations

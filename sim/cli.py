@@ -130,6 +130,8 @@ def _catalog(path: Path | None) -> Catalog:
 def _run(
     scenario: object, catalog: Catalog, seed: int, replications: int, catalog_draws: int, argument: str
 ) -> RunResult:
+    import shlex
+
     from sim.runner import draws, run
     from sim.scenario.scenario import Scenario
     from sim.shared.console import Progress
@@ -137,7 +139,12 @@ def _run(
     assert isinstance(scenario, Scenario)
     total = max(replications, 1) * len(draws(max(catalog_draws, 0)))
     with Progress(f"market {scenario.name}", total, "runs") as progress:
-        return run(scenario, catalog, seed, replications, catalog_draws, on_run=lambda: progress.advance(1))
+        command = ""
+        if argument != scenario.name:
+            draws_option = f" --catalog-draws {catalog_draws}" if catalog_draws else ""
+            options = f"--replications {replications} --seed {seed}{draws_option}"
+            command = f"undercut sim run {shlex.quote(argument)} {options}"
+        return run(scenario, catalog, seed, replications, catalog_draws, lambda: progress.advance(1), command)
 
 
 def _summary(result: RunResult) -> list[dict[str, object]]:

@@ -5,7 +5,8 @@
 The teacher's last hidden states are kept (1,152 bytes a token at 576 dimensions), so that it reads each text once
 however many epochs follow; its head rebuilds the exact probabilities. Loss and gradient are computed in one pass, some
 hundred positions at a time, so that logits over the vocabulary never exist for a whole batch. Embeddings and head stay
-as the teacher's. Weights are kept in float32 while they are trained and computed with in the model's own precision (autocast).
+as the teacher's. Weights are kept in float32 while they are trained, and computed with in the model's own precision
+(autocast).
 """
 
 from __future__ import annotations

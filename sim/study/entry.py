@@ -16,7 +16,7 @@ from sim.scenario.scenario import Scenario
 from sim.shared.catalog import Catalog
 from sim.shared.errors import InputError
 from sim.shared.units import DAYS_PER_MONTH
-from sim.study.intervals import Estimate, estimate
+from sim.study.intervals import Estimate, estimate, estimate_ratio, estimate_share
 from sim.study.paired import check_pairable, paired_values
 
 if TYPE_CHECKING:
@@ -105,13 +105,20 @@ def entry_answer(with_entry: RunResult, without: RunResult, months: float = 12.0
         )
     window = (max(end - WINDOW_DAYS, release_day), end)
 
-    def change(column: str, relative: bool) -> np.ndarray:
-        a, b = paired_values(
+    def both(column: str) -> tuple[np.ndarray, np.ndarray]:
+        return paired_values(
             _mean_over(without.tables["market"], column, window),
             _mean_over(with_entry.tables["market"], column, window),
             column,
         )
-        return b / a - 1.0 if relative else b - a
+
+    def change(column: str) -> np.ndarray:
+        before, after = both(column)
+        return after - before
+
+    def ratio(column: str) -> np.ndarray:
+        before, after = both(column)
+        return after / before
 
     def profit(provider: str, others: bool = False) -> tuple[np.ndarray, np.ndarray]:
         return paired_values(
@@ -125,27 +132,27 @@ def entry_answer(with_entry: RunResult, without: RunResult, months: float = 12.0
     _, entrant_gross = profit(owner)
     spent = _spent(with_entry.tables["events"], owner, end)
     _, spent_usd = paired_values(spent, spent, "usd")
-    values = {
-        "entrant_share_of_tokens": ("fraction", _entrant_share(with_entry, entrant, "share_of_tokens", window)),
-        "entrant_share_of_dollars": ("fraction", _entrant_share(with_entry, entrant, "share_of_dollars", window)),
-        "posted_price_change": ("fraction", change("posted_price_index", True)),
-        "fixed_quality_price_change": ("fraction", change("fixed_quality_price_index", True)),
-        "price_paid_change": ("fraction", change("price_paid_usd_per_mtok", True)),
-        "teacher_profit_change": ("fraction", _relative(teacher_before, teacher_after)),
-        "teacher_profit_change_usd": ("USD", teacher_after - teacher_before),
-        "entrant_profit_usd": ("USD", entrant_gross - spent_usd),
-        "incumbents_profit_change_usd": ("USD", others_after - others_before),
-        "consumer_surplus_change": ("fraction", change("consumer_surplus_usd_per_day", True)),
-        "margin_change": ("fraction points", change("margin", False)),
-        "hhi_tokens_change": ("0 to 1", change("hhi_tokens", False)),
-    }
+    found = [
+        estimate_share("entrant_share_of_tokens", _entrant_share(with_entry, entrant, "share_of_tokens", window)),
+        estimate_share("entrant_share_of_dollars", _entrant_share(with_entry, entrant, "share_of_dollars", window)),
+        estimate_ratio("posted_price_change", ratio("posted_price_index")),
+        estimate_ratio("fixed_quality_price_change", ratio("fixed_quality_price_index")),
+        estimate_ratio("price_paid_change", ratio("price_paid_usd_per_mtok")),
+        estimate("teacher_profit_change", "fraction", _relative(teacher_before, teacher_after)),
+        estimate("teacher_profit_change_usd", "USD", teacher_after - teacher_before),
+        estimate("entrant_profit_usd", "USD", entrant_gross - spent_usd),
+        estimate("incumbents_profit_change_usd", "USD", others_after - others_before),
+        estimate_ratio("consumer_surplus_change", ratio("consumer_surplus_usd_per_day")),
+        estimate("margin_change", "fraction points", change("margin")),
+        estimate("hhi_tokens_change", "0 to 1", change("hhi_tokens")),
+    ]
     return EntryAnswer(
         entrant=entrant,
         teacher=teacher_offer,
         teacher_provider=teacher_owner,
         months=months,
         release_day=release_day,
-        estimates={name: estimate(name, unit, array) for name, (unit, array) in values.items()},
+        estimates={part.name: part for part in found},
     )
 
 
@@ -218,5 +225,5 @@ def _percent(part: Estimate) -> str:
     return (
         f"{part.value:+.1%} [{part.low:+.1%}, {part.high:+.1%}]"
         if "share" not in part.name
-        else (f"{part.value:.1%} [{max(part.low, 0.0):.1%}, {part.high:.1%}]")
+        else (f"{part.value:.1%} [{part.low:.1%}, {part.high:.1%}]")
     )

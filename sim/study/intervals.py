@@ -8,7 +8,7 @@ Searle, Casella, McCulloch, Variance Components (1992), section 3.5.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -62,3 +62,22 @@ def estimate(name: str, unit: str, values: np.ndarray) -> Estimate:
     return Estimate(
         name, unit, mean, mean - whole, mean + whole, mean - reach, mean + reach, math.sqrt(catalog_variance)
     )
+
+
+def estimate_ratio(name: str, ratios: np.ndarray) -> Estimate:
+    """The relative change of a positive quantity, ratio - 1, from ratios (D, R); a fraction.
+
+    Mean and intervals are taken on the logarithm, so that no end lies below -100%. `value` is the geometric mean's
+    change.
+    """
+    logs = estimate(name, "fraction", np.log(ratios))
+    ends = (logs.value, logs.low, logs.high, logs.simulation_low, logs.simulation_high)
+    value, low, high, simulation_low, simulation_high = (math.expm1(min(end, 700.0)) for end in ends)
+    return Estimate(name, "fraction", value, low, high, simulation_low, simulation_high, logs.catalog_sd)
+
+
+def estimate_share(name: str, values: np.ndarray) -> Estimate:
+    """A share, from values (D, R); its intervals are cut at 0 and 1."""
+    found = estimate(name, "fraction", values)
+    cut = {end: min(max(getattr(found, end), 0.0), 1.0) for end in ("low", "high", "simulation_low", "simulation_high")}
+    return replace(found, **cut)
