@@ -1,7 +1,7 @@
 """The files lm-eval reads: for each task a JSON of items and a YAML that names it.
 
-They lie in the cache under the hash of their content, so that a changed item is another suite. Paths in the YAML are
-absolute, because lm-eval reads them from wherever it runs; the hash is of the content without them.
+They lie in the cache under the hash of their content and place, so that a changed item is another suite. Paths in the
+YAML are absolute, because lm-eval reads them from wherever it runs; a task's own hash is of its content without them.
 """
 
 from __future__ import annotations
@@ -41,8 +41,9 @@ def lm_eval_name(task: Task) -> str:
 def write_suite(tasks: tuple[Task, ...]) -> SuiteFiles:
     """Write the tasks' files into the cache, whole or not at all, unless they are there already."""
     hashes = {task.name: sha256_of_bytes(_content(task)) for task in tasks}
-    digest = sha256_of_bytes("".join(hashes[task.name] for task in tasks).encode())[:16]
-    root = cache_dir() / "suites"
+    # The place is part of the name: the YAML holds absolute paths, which a cache that was moved would not honour.
+    root = (cache_dir() / "suites").resolve()
+    digest = sha256_of_bytes("\0".join([str(root), *(hashes[task.name] for task in tasks)]).encode())[:16]
     folder = root / digest
     if not (folder / MARK).is_file():
         root.mkdir(exist_ok=True)

@@ -1,0 +1,108 @@
+"""The adapter to lm-eval on a model of one layer: right answers counted as lm-eval counts them, and broken logits."""
+
+import math
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("lm_eval")
+
+from evalsuite.harness import NOT_FINITE, evaluate  # noqa: E402
+from evalsuite.models import LoadedModel, LocalSource, ModelSpec  # noqa: E402
+from evalsuite.suites.files import SuiteFiles, write_suite  # noqa: E402
+from evalsuite.suites.mini import mini  # noqa: E402
+
+CHOICE, WRITTEN = (next(task for task in mini() if task.name == name) for name in ("brackets", "extraction"))
+
+
+@pytest.fixture
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SuiteFiles:
+    monkeypatch.setenv("UNDERCUT_CACHE_DIR", str(tmp_path))
+    return write_suite((CHOICE, WRITTEN))
+
+
+@pytest.fixture
+def loaded() -> LoadedModel:
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+    vocabulary = {token: index for index, token in enumerate(["<|end|>", *sorted(pre_tokenizers.ByteLevel.alphabet())])}
+    tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<|end|>", pad_token="<|end|>")
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=len(vocabulary), hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2,
+        num_key_value_heads=1, max_position_embeddings=1024, eos_token_id=0, pad_token_id=0,
+    )  # fmt: skip
+    model = LlamaForCausalLM(config).eval()
+    spec = ModelSpec("tiny", "teacher", LocalSource(Path()), "none")
+    return LoadedModel(spec, model, fast, Path(), "w", "t", "float32", torch.get_num_threads())
+
+
+def test_the_answer_is_the_likelier_continuation_and_likelihoods_are_the_models_own(
+    loaded: LoadedModel, files: SuiteFiles
+) -> None:
+    samples = evaluate(loaded, CHOICE, files, limit=10)
+    assert [sample.item for sample in samples] == [item.item for item in CHOICE.items[:10]]
+    for sample, item in zip(samples, CHOICE.items, strict=False):
+        assert sample.correct == (sample.right_nats > sample.wrong_nats)
+        ids = loaded.tokenizer(item.context, return_tensors="pt").input_ids
+        with torch.inference_mode():
+            after = torch.log_softmax(loaded.model(ids).logits[0, -1].float(), dim=-1)
+        right = loaded.tokenizer(item.answer).input_ids[0]
+        assert sample.right_nats == pytest.approx(float(after[right]), abs=1e-4)
+
+
+def test_a_right_first_line_counts_whatever_its_case_and_punctuation(
+    loaded: LoadedModel, files: SuiteFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = [item.answer for item in WRITTEN.items[:4]]
+    written = iter([f" {answers[0].upper()}.\nmore", f"{answers[1]}", f" not {answers[2]}", ""])
+    from lm_eval.models.huggingface import HFLM
+
+    monkeypatch.setattr(
+        HFLM, "generate_until", lambda self, requests, disable_tqdm=False: [next(written) for _ in requests]
+    )
+    assert [sample.correct for sample in evaluate(loaded, WRITTEN, files, limit=4)] == [True, True, False, False]
+
+
+@pytest.mark.parametrize("task", [CHOICE, WRITTEN], ids=lambda task: task.name)
+def test_logits_that_are_no_numbers_make_an_error_and_not_a_wrong_answer(
+    task: object, loaded: LoadedModel, files: SuiteFiles
+) -> None:
+    with torch.no_grad():
+        loaded.model.lm_head.weight[:] = math.nan
+    samples = evaluate(loaded, task, files, limit=5)  # type: ignore[arg-type]
+    assert [sample.error for sample in samples] == [NOT_FINITE] * 5
+    assert not any(sample.correct for sample in samples)
+
+
+def test_only_the_items_that_broke_are_in_error(loaded: LoadedModel, files: SuiteFiles) -> None:
+    # One byte's embedding is broken: items whose prompt holds it are in error, the others are not.
+    shots = "".join(shot.context + shot.answer for shot in WRITTEN.shots)
+    contexts = [item.context for item in WRITTEN.items[:60]]
+    letter = next(
+        letter for letter in "MPVJL" if letter not in shots and 5 < sum(letter in context for context in contexts) < 55
+    )
+    with torch.no_grad():
+        loaded.model.model.embed_tokens.weight[loaded.tokenizer(letter).input_ids[0]] = math.nan
+    found = [sample.error != "" for sample in evaluate(loaded, WRITTEN, files, limit=60)]
+    assert found == [letter in context for context in contexts]
+
+
+def test_timing_takes_turns_and_counts_its_tokens(loaded: LoadedModel) -> None:
+    from evalsuite import meter
+
+    timings = meter.meter_models([loaded], repeats=3)
+    assert {(timing.phase, timing.repeat) for timing in timings} == {
+        (phase, repeat) for phase in ("prefill", "decode") for repeat in range(3)
+    }
+    assert all(timing.seconds > 0 for timing in timings)
+    assert {timing.tokens for timing in timings} == {
+        meter.PREFILL_BATCH * meter.PREFILL_TOKENS, meter.DECODE_BATCH * meter.DECODE_TOKENS,
+    }  # fmt: skip
+    with pytest.raises(ValueError, match="two repeats"):
+        meter.meter_models([loaded], repeats=1)
