@@ -97,12 +97,20 @@ def paired_difference(
     replicates: int = DEFAULT_REPLICATES,
     confidence: float = 0.95,
 ) -> Interval:
-    """Mean of `second` minus `first` on the same items, with a percentile interval of the clustered bootstrap."""
+    """Mean of `second` minus `first`, values in [0, 1] on the same items, with a clustered bootstrap's interval."""
     one, other = np.asarray(first, dtype=float), np.asarray(second, dtype=float)
     difference = other - one
     draws = bootstrap_means(difference[:, None], clusters, seed, replicates)[:, 0]
     low, high = np.quantile(draws, [(1.0 - confidence) / 2.0, (1.0 + confidence) / 2.0])
-    return Interval(float(difference.mean()), float(draws.std(ddof=1)), float(low), float(high))
+    mean, spread = float(difference.mean()), float(draws.std(ddof=1))
+    if float(np.ptp(difference)) == 0.0:
+        # Resampling equal differences shows no spread. What C clusters leave open is the share of others: exactly
+        # (Clopper and Pearson 1934) at most 1 - ((1-confidence)/2)^(1/C), each of which moves the mean by one.
+        count = len(set(clusters))
+        doubt = 1.0 - ((1.0 - confidence) / 2.0) ** (1.0 / count)
+        share = 0.5 / (count + 1.0)
+        return Interval(mean, math.sqrt(share * (1.0 - share) / count), max(mean - doubt, -1.0), min(mean + doubt, 1.0))
+    return Interval(mean, spread, float(low), float(high))
 
 
 def mcnemar_exact(first: Sequence[float] | np.ndarray, second: Sequence[float] | np.ndarray) -> float:

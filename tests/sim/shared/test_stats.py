@@ -75,3 +75,11 @@ def test_the_paired_interval_covers_the_truth_about_as_often_as_it_says():
         interval = paired_difference(first, second, np.repeat(np.arange(60), 2), trial, replicates=300)
         covered += interval.low <= 0.0 <= interval.high
     assert 0.88 <= covered / trials <= 0.99
+
+
+def test_differences_that_are_all_equal_still_leave_doubt():
+    interval = paired_difference([1.0] * 8, [0.0] * 8, range(8), 0)
+    assert (interval.estimate, interval.low) == (-1.0, -1.0)
+    assert -0.7 < interval.high < -0.3
+    assert interval.stderr > 0
+    assert paired_difference([1.0] * 300, [0.0] * 300, range(300), 0).high < -0.98
