@@ -1,0 +1,102 @@
+"""A whole eval run on a tiny random model, through the real lm-eval."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("lm_eval")
+
+from evalsuite.harness import evaluate  # noqa: E402
+from evalsuite.measure import run_eval  # noqa: E402
+from evalsuite.models import CARD_NAME, load, models_dir, resolve  # noqa: E402
+from evalsuite.suites.files import write_suite  # noqa: E402
+from evalsuite.suites.mini import mini  # noqa: E402
+from sim.shared.errors import InputError  # noqa: E402
+
+TASKS = ["opposites", "extraction"]
+
+
+@pytest.fixture
+def tiny_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
+    """A random teacher in a directory and a student in the cache, with a tokenizer of words made here."""
+    monkeypatch.setenv("UNDERCUT_CACHE_DIR", str(tmp_path / "cache"))
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+    letters = [chr(code) for code in range(32, 127)]
+    table = pre_tokenizers.ByteLevel.alphabet()
+    vocabulary = {token: index for index, token in enumerate(["<|end|>", *sorted(table)])}
+    tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    fast = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, eos_token="<|end|>", bos_token="<|end|>", pad_token="<|end|>"
+    )
+    assert fast.decode(fast("".join(letters)).input_ids) == "".join(letters)
+
+    def save(folder: Path, layers: int) -> None:
+        torch.manual_seed(layers)
+        config = LlamaConfig(
+            vocab_size=len(vocabulary), hidden_size=32, intermediate_size=48, num_hidden_layers=layers,
+            num_attention_heads=2, num_key_value_heads=1, max_position_embeddings=2048, bos_token_id=0,
+            eos_token_id=0, pad_token_id=0,
+        )  # fmt: skip
+        LlamaForCausalLM(config).save_pretrained(folder)
+        fast.save_pretrained(folder)
+
+    teacher = tmp_path / "teacher"
+    save(teacher, 2)
+    student = models_dir() / "pupil"
+    save(student, 1)
+    card = {"name": "pupil", "licence": "Apache-2.0", "parent": str(teacher)}
+    (student / CARD_NAME).write_text(json.dumps(card), encoding="utf-8")
+    return str(teacher), "pupil"
+
+
+def test_a_run_writes_tables_that_agree_with_each_other(tmp_path: Path, tiny_models: tuple[str, str]) -> None:
+    run = run_eval(tiny_models, "mini", tmp_path / "out", limit=12, tasks=TASKS)
+    assert run.errors == 0
+    assert len(run.samples) == 2 * 2 * 12
+    for row in run.quality.to_dict("records"):
+        mine = run.samples[(run.samples["model"] == row["model"]) & (run.samples["task"] == row["task"])]
+        assert row["score"] == pytest.approx(mine["correct"].mean())
+    pair = run.pairs[run.pairs["task"] == "opposites"].iloc[0]
+    scores = run.quality[run.quality["task"] == "opposites"].set_index("model")["score"]
+    assert pair["difference"] == pytest.approx(scores["pupil"] - scores[tiny_models[0]])
+    student = run.catalog.rows_of("pupil")
+    assert (student["cost_in_ratio"] < 1.0).all()
+    assert student["theta_gap"].notna().all()
+    assert (tmp_path / "out" / "manifest.json").is_file()
+
+
+def test_a_second_run_takes_its_scores_from_the_cache(tmp_path: Path, tiny_models: tuple[str, str]) -> None:
+    first = run_eval(tiny_models[:1], "mini", tmp_path / "a", limit=6, tasks=TASKS)
+    second = run_eval(tiny_models[:1], "mini", tmp_path / "b", limit=6, tasks=TASKS)
+    assert sum(first.eval_s.values()) > 0
+    assert sum(second.eval_s.values()) == 0
+    pd.testing.assert_frame_equal(first.samples, second.samples, check_exact=True)
+
+
+def test_logits_that_are_no_numbers_are_errors_and_not_wrong_answers(tiny_models: tuple[str, str]) -> None:
+    loaded = load(resolve(tiny_models[0]), dtype="float32")
+    with torch.no_grad():
+        loaded.model.lm_head.weight[:] = np.nan
+    tasks = tuple(task for task in mini() if task.name == "opposites")
+    samples = evaluate(loaded, tasks[0], write_suite(tasks), limit=4)
+    assert [sample.error != "" for sample in samples] == [True] * 4
+
+
+def test_wrong_names_are_told_with_those_that_exist(tmp_path: Path, tiny_models: tuple[str, str]) -> None:
+    with pytest.raises(InputError, match="mini"):
+        run_eval(tiny_models, "maxi", tmp_path / "out")
+    with pytest.raises(InputError, match="opposites"):
+        run_eval(tiny_models, "mini", tmp_path / "out", tasks=["opposite"])
+    with pytest.raises(InputError, match="at least 1"):
+        run_eval(tiny_models, "mini", tmp_path / "out", limit=0)
+    assert not (tmp_path / "out").exists()
