@@ -36,10 +36,12 @@ def run_command(
     from sim.results import write_result
     from sim.scenario.load import load_scenario
     from sim.shared.console import emit_json, next_command, note
-    from sim.shared.manifest import sha256_of_json
+    from sim.shared.manifest import MANIFEST_NAME, sha256_of_json
+    from sim.shared.paths import check_output_dir
 
     loaded = load_scenario(scenario)
     folder = out or Path("runs") / loaded.name
+    check_output_dir(folder, MANIFEST_NAME, "--out")
     result = _run(loaded, _catalog(catalog), seed, replications, catalog_draws, scenario)
     manifest = write_result(result, folder)
     summary = _summary(result)

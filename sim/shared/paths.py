@@ -119,6 +119,22 @@ def write_text(path: Path, text: str) -> None:
         beside.write_text(text, encoding="utf-8")
 
 
+def check_output_dir(folder: Path, owner_file: str, source: str) -> None:
+    """Raise unless an output may be written to `folder`; to be asked before long work, not after it.
+
+    Raises:
+        InputError: if `folder` exists and is neither empty nor an earlier output, or its place cannot be written to.
+    """
+    if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not (folder / owner_file).is_file())):
+        raise InputError(
+            source=source,
+            received=str(folder),
+            allowed=f"a new folder, an empty one, or an earlier output (one that holds {owner_file})",
+            remedy="choose another folder; nothing was written",
+        )
+    writable_dir(folder.parent, source)
+
+
 @contextlib.contextmanager
 def replacing_dir(folder: Path, owner_file: str, source: str) -> Iterator[Path]:
     """A temporary folder beside `folder` that takes its place when the block ends well, and vanishes when it does not.
@@ -129,14 +145,7 @@ def replacing_dir(folder: Path, owner_file: str, source: str) -> Iterator[Path]:
     Raises:
         InputError: if `folder` exists and is not such an output, or its place cannot be written to.
     """
-    if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not (folder / owner_file).is_file())):
-        raise InputError(
-            source=source,
-            received=str(folder),
-            allowed=f"a new folder, an empty one, or an earlier output (one that holds {owner_file})",
-            remedy="choose another folder; nothing was written",
-        )
-    writable_dir(folder.parent, source)
+    check_output_dir(folder, owner_file, source)
     beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".tmp", dir=folder.parent))
     try:
         yield beside

@@ -59,3 +59,15 @@ def test_an_earlier_result_is_replaced_whole(tmp_path: Path, small_scenario: Sce
         write_result(run(small_scenario, small_catalog, seed=seed), tmp_path / "a")
     assert read_result(tmp_path / "a").settings["seed"] == 1
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_an_output_that_cannot_be_written_is_refused_before_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sim import cli, runner
+
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs" / "thesis.txt").write_text("years of work", encoding="utf-8")
+    monkeypatch.setattr(runner, "run", lambda *_: pytest.fail("the market ran"))
+    with pytest.raises(InputError, match="nothing was written"):
+        cli.run_command("default", out=tmp_path / "theirs")

@@ -44,7 +44,7 @@ def test_divergence_and_its_gradient_are_those_of_the_formula() -> None:
         torch.log_softmax(mine @ head.T, -1), torch.log_softmax(theirs @ other.T, -1), log_target=True, reduction="sum"
     ) / len(mine)
     wanted.backward()
-    assert float(loss) == pytest.approx(float(wanted), rel=1e-5)
+    assert float(loss) == pytest.approx(wanted.item(), rel=1e-5)
     assert torch.allclose(gradient, mine.grad, atol=1e-7)
 
 
