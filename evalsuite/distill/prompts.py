@@ -7,7 +7,7 @@ from __future__ import annotations
 
 TOPICS = (
     "a river that floods in spring", "how bread is baked", "the history of writing", "a lighthouse keeper",
-    "why leaves fall in autumn", "a mountain village", "the metals people use", "the countries of Europe",
+    "why the sky changes its colour", "a mountain village", "the metals people use", "the countries of Europe",
     "the countries of Asia", "the countries of Africa", "South America and its cities", "the solar system",
     "how a bicycle works", "the human heart", "famous inventors", "the sea and its animals", "birds that migrate",
     "the chemical elements around us", "gases in the air", "a day at the market", "learning to swim",

@@ -33,6 +33,7 @@ class Student:
 
     Attributes:
         distinct_teacher_tokens: what was bought of the teacher.
+        documents_left_out: documents of the teacher that held an item or a template of the mini suite.
         training_tokens: tokens trained on, epochs included; 0 for a student that is only pruned.
         held_out_kl_pruned_nats, held_out_kl_nats: KL from teacher to student on held-out text, before and after.
         seconds: by phase.
@@ -47,6 +48,7 @@ class Student:
     seed: int
     layers: int
     distinct_teacher_tokens: int
+    documents_left_out: int
     training_tokens: int
     final_loss_nats: float
     held_out_kl_pruned_nats: float
@@ -90,7 +92,9 @@ def make_student(
     try:
         return _make(recipe, name, tokens, minutes, fresh)
     except KeyboardInterrupt:
-        raise RunInterrupted("the teacher's text, if it was finished", f"undercut distill run {recipe.name}") from None
+        raise RunInterrupted(
+            "the teacher's text, as far as it was written", f"undercut distill run {recipe.name}"
+        ) from None
 
 
 def read_student(name: str) -> Student | None:
@@ -100,7 +104,6 @@ def read_student(name: str) -> Student | None:
 
 
 def _make(recipe: Recipe, name: str, tokens: int | None, minutes: float | None, fresh: bool) -> Student:
-
     teacher = load(resolve(recipe.teacher))
     corpus = write_corpus(teacher, recipe.text, recipe.seed)
     separator = int(teacher.tokenizer.convert_tokens_to_ids("<|endoftext|>") or teacher.tokenizer.eos_token_id)
@@ -167,6 +170,7 @@ def _student(
         seed=recipe.seed,
         layers=len(recipe.student.keep),
         distinct_teacher_tokens=corpus.tokens if tokens else 0,
+        documents_left_out=corpus.left_out if tokens else 0,
         training_tokens=done.tokens if done else 0,
         final_loss_nats=done.final_loss_nats if done else before,
         held_out_kl_pruned_nats=before,
@@ -199,6 +203,7 @@ def _write_card(student: Student, path: Path) -> None:
         f"- recipe: {student.recipe} (sha256 {student.recipe_sha256}), seed {student.seed}",
         f"- layers: {student.layers}",
         f"- distinct teacher tokens: {student.distinct_teacher_tokens}",
+        f"- documents left out because they overlapped with the mini suite: {student.documents_left_out}",
         f"- training tokens: {student.training_tokens}",
         f"- KL to the teacher on held-out text: {student.held_out_kl_nats:.3f} nats a token"
         f" (pruned, untrained: {student.held_out_kl_pruned_nats:.3f})",

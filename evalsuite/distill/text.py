@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import TYPE_CHECKING
 from evalsuite.distill.prompts import prompts
 from evalsuite.distill.recipe import TeacherText
 from evalsuite.models import LoadedModel
+from evalsuite.suites.mini import mini
+from evalsuite.suites.overlap import Detector
 from sim.shared.console import Progress
 from sim.shared.manifest import library_versions, sha256_of_json
 from sim.shared.paths import cache_dir, write_text
@@ -23,14 +26,14 @@ class Corpus:
     """Documents as token ids.
 
     Attributes:
-        documents: what the teacher wrote, without its prompts.
+        documents: what the teacher wrote, without its prompts, and apart from the mini suite.
+        left_out: documents that held an item of the suite, or text made from one of its templates.
         seconds: what the writing took (0 where it came from the cache).
-        cached: whether it came from the cache.
     """
 
     documents: tuple[tuple[int, ...], ...]
+    left_out: int
     seconds: float
-    cached: bool
 
     @property
     def tokens(self) -> int:
@@ -39,9 +42,10 @@ class Corpus:
 
 
 def write_corpus(teacher: LoadedModel, settings: TeacherText, seed: int) -> Corpus:
-    """At least `settings.tokens` tokens that the teacher samples in answer to our prompts.
+    """At least `settings.tokens` tokens that the teacher samples in answer to our prompts, apart from the mini suite.
 
-    Same weights, tokenizer, settings, seed, threads and library versions: the same text.
+    Same weights, tokenizer, settings, seed, threads and library versions: the same text. Each batch is kept when it is
+    written, so that an interrupted writing goes on at the batch that it was in.
     """
     import time
 
@@ -58,21 +62,36 @@ def write_corpus(teacher: LoadedModel, settings: TeacherText, seed: int) -> Corp
         }
     )
     path = cache_dir() / "texts" / f"{key}.json"
-    documents = _read(path)
-    if sum(map(len, documents)) >= settings.tokens:
-        return Corpus(_cut(documents, settings.tokens), 0.0, True)
+    batches = _read(path)
+    detector = Detector(mini())
+    kept: list[list[int]] = []
+    left_out = 0
+
+    def take(batch: list[list[int]]) -> None:
+        nonlocal left_out
+        for document in batch:
+            if detector.overlaps(teacher.tokenizer.decode(document, skip_special_tokens=True)):
+                left_out += 1
+            else:
+                kept.append(document)
+
+    for batch in batches:
+        if sum(map(len, kept)) < settings.tokens:
+            take(batch)
     started_s = time.monotonic()
-    documents = []
-    with Progress("the teacher writes", settings.tokens, "tokens") as progress:
-        for index, batch in enumerate(_batches(settings.batch)):
-            written = _answers(teacher, batch, settings, seed * 1_000_003 + index)
-            documents += written
-            progress.advance(sum(map(len, written)))
-            if sum(map(len, documents)) >= settings.tokens:
-                break
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_text(path, json.dumps(documents))
-    return Corpus(_cut(documents, settings.tokens), time.monotonic() - started_s, False)
+    if sum(map(len, kept)) < settings.tokens:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with Progress("the teacher writes", settings.tokens - sum(map(len, kept)), "tokens") as progress:
+            for index in itertools.count(len(batches)):
+                before = sum(map(len, kept))
+                batches.append(_answers(teacher, _prompts(index, settings.batch), settings, seed * 1_000_003 + index))
+                write_text(path, json.dumps(batches))
+                take(batches[-1])
+                progress.advance(sum(map(len, kept)) - before)
+                if sum(map(len, kept)) >= settings.tokens:
+                    break
+        return Corpus(_cut(kept, settings.tokens), left_out, time.monotonic() - started_s)
+    return Corpus(_cut(kept, settings.tokens), left_out, 0.0)
 
 
 def corpus_texts(teacher: LoadedModel, corpus: Corpus) -> list[str]:
@@ -80,15 +99,10 @@ def corpus_texts(teacher: LoadedModel, corpus: Corpus) -> list[str]:
     return [teacher.tokenizer.decode(document, skip_special_tokens=True) for document in corpus.documents]
 
 
-def describe(settings: TeacherText) -> dict[str, object]:
-    """The settings as plain data, for a card."""
-    return dict(settings.model_dump(mode="json"))
-
-
-def _batches(size: int) -> list[list[str]]:
+def _prompts(index: int, size: int) -> list[str]:
+    """The prompts of a batch; after the last prompt they begin again, and sampling differs by batch."""
     every = prompts()
-    rounds = 64  # enough for several million tokens; sampling differs by batch
-    return [every[start : start + size] for _ in range(rounds) for start in range(0, len(every), size)]
+    return [every[place % len(every)] for place in range(index * size, (index + 1) * size)]
 
 
 def _answers(teacher: LoadedModel, batch: list[str], settings: TeacherText, seed: int) -> list[list[int]]:
@@ -132,8 +146,8 @@ def _cut(documents: list[list[int]], tokens: int) -> tuple[tuple[int, ...], ...]
     return tuple(out)
 
 
-def _read(path: Path) -> list[list[int]]:
+def _read(path: Path) -> list[list[list[int]]]:
     if not path.is_file():
         return []
-    loaded: list[list[int]] = json.loads(path.read_text(encoding="utf-8"))
+    loaded: list[list[list[int]]] = json.loads(path.read_text(encoding="utf-8"))
     return loaded

@@ -17,7 +17,6 @@ from evalsuite.suites.task import Task
 RUN_WORDS = 8
 SKELETON_WORDS = 3
 TEMPLATE_ITEMS = 20
-ALLOWED_SHARE = 0.0
 _WORD = re.compile(r"[a-z0-9']+|[^\sa-z0-9']")
 
 
@@ -39,43 +38,66 @@ class Overlap:
 
     @property
     def clean(self) -> bool:
-        """Whether no more than the allowed share of the items, and no template, was found."""
-        return not self.skeletons_found and len(self.items_found) <= ALLOWED_SHARE * self.items
+        """Whether no item and no template was found."""
+        return not self.skeletons_found and not self.items_found
+
+
+class Detector:
+    """The items and templates of tasks, indexed once, to be looked for in many texts."""
+
+    def __init__(self, tasks: tuple[Task, ...]) -> None:
+        """Index the tasks."""
+        self._runs: dict[int, dict[tuple[str, ...], set[str]]] = defaultdict(lambda: defaultdict(set))
+        self._skeletons: dict[tuple[str, ...], dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+        self.items = sum(len(task.items) for task in tasks)
+        for task in tasks:
+            self._index(task)
+
+    def _index(self, task: Task) -> None:
+        heads = Counter(tuple(_words(item.context)[:SKELETON_WORDS]) for item in task.items)
+        for item in task.items:
+            words = _words(f"{item.context} {item.answer}")
+            length = min(RUN_WORDS, len(words))
+            for start in range(len(words) - length + 1):
+                self._runs[length][tuple(words[start : start + length])].add(f"{task.name}/{item.item}")
+            head = tuple(_words(item.context)[:SKELETON_WORDS])
+            if heads[head] >= TEMPLATE_ITEMS and task.kind == "choice":
+                self._skeletons[head][task.name].add(" ".join(_words(item.answer)))
+
+    def read(self, text: str) -> tuple[set[str], set[str]]:
+        """Items and skeletons that stand in a text."""
+        words = _words(text)
+        found: set[str] = set()
+        for length, runs in self._runs.items():
+            for start in range(len(words) - length + 1):
+                found |= runs.get(tuple(words[start : start + length]), set())
+        completed: set[str] = set()
+        for start in range(len(words) - SKELETON_WORDS + 1):
+            head = tuple(words[start : start + SKELETON_WORDS])
+            for task_name, answers in self._skeletons.get(head, {}).items():
+                # The rest of the template's sentence: as many words as an item of this kind takes.
+                rest = words[start + SKELETON_WORDS : start + SKELETON_WORDS + RUN_WORDS]
+                if answers & set(rest):
+                    completed.add(f"{task_name}: {' '.join(head)}")
+        return found, completed
+
+    def overlaps(self, text: str) -> bool:
+        """Whether a text holds an item or completes a template."""
+        return any(self.read(text))
 
 
 def training_overlap(texts: Iterable[str], tasks: tuple[Task, ...]) -> Overlap:
     """Compare training texts with the items and templates of tasks."""
-    wanted: dict[int, dict[tuple[str, ...], set[str]]] = defaultdict(lambda: defaultdict(set))
-    skeletons: dict[tuple[str, ...], dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
-    count = 0
-    for task in tasks:
-        heads = Counter(tuple(_words(item.context)[:SKELETON_WORDS]) for item in task.items)
-        for item in task.items:
-            count += 1
-            words = _words(f"{item.context} {item.answer}")
-            length = min(RUN_WORDS, len(words))
-            for start in range(len(words) - length + 1):
-                wanted[length][tuple(words[start : start + length])].add(f"{task.name}/{item.item}")
-            head = tuple(_words(item.context)[:SKELETON_WORDS])
-            if heads[head] >= TEMPLATE_ITEMS and task.kind == "choice":
-                skeletons[head][task.name].add(" ".join(_words(item.answer)))
+    detector = Detector(tasks)
     found: set[str] = set()
     completed: set[str] = set()
     read = 0
     for text in texts:
         read += 1
-        words = _words(text)
-        for length, runs in wanted.items():
-            for start in range(len(words) - length + 1):
-                found |= runs.get(tuple(words[start : start + length]), set())
-        for start in range(len(words) - SKELETON_WORDS + 1):
-            head = tuple(words[start : start + SKELETON_WORDS])
-            for task_name, answers in skeletons.get(head, {}).items():
-                # The rest of the template's sentence: as many words as an item of this kind takes.
-                rest = words[start + SKELETON_WORDS : start + SKELETON_WORDS + RUN_WORDS]
-                if answers & set(rest):
-                    completed.add(f"{task_name}: {' '.join(head)}")
-    return Overlap(read, count, tuple(sorted(found)), tuple(sorted(completed)))
+        items, skeletons = detector.read(text)
+        found |= items
+        completed |= skeletons
+    return Overlap(read, detector.items, tuple(sorted(found)), tuple(sorted(completed)))
 
 
 def _words(text: str) -> list[str]:

@@ -7,147 +7,29 @@ from evalsuite.suites import requests, things
 from evalsuite.suites.task import Draws, Item, Task, choice_item, other_answers, written_item
 
 ITEMS = 280  # independent items enough for a standard error of 3 points at an accuracy of a half
-COPY_WORDS = [
-    "river",
-    "stone",
-    "lamp",
-    "cloud",
-    "bread",
-    "horse",
-    "piano",
-    "glass",
-    "tiger",
-    "paper",
-    "sugar",
-    "chair",
-    "metal",
-    "ocean",
-    "apple",
-    "knife",
-    "wheel",
-    "garden",
-    "silver",
-    "candle",
-    "window",
-    "forest",
-    "bottle",
-    "mirror",
-    "button",
-    "planet",
-    "engine",
-    "rabbit",
-    "winter",
-    "shadow",
-]
-VARIABLES = [
-    "width",
-    "height",
-    "total",
-    "count",
-    "name",
-    "value",
-    "price",
-    "items",
-    "index",
-    "size",
-    "left",
-    "right",
-    "start",
-    "end",
-    "key",
-    "node",
-    "list",
-    "text",
-    "line",
-    "color",
-]
-FIRST_NAMES = [
-    "Anna",
-    "Ben",
-    "Clara",
-    "David",
-    "Emma",
-    "Frank",
-    "Grace",
-    "Henry",
-    "Irene",
-    "Jack",
-    "Karen",
-    "Leo",
-    "Maria",
-    "Nina",
-    "Oscar",
-    "Paul",
-    "Rosa",
-    "Sam",
-    "Tina",
-    "Victor",
-]
-LAST_NAMES = [
-    "Keller",
-    "Brown",
-    "Rossi",
-    "Novak",
-    "Smith",
-    "Jensen",
-    "Lopez",
-    "Murphy",
-    "Tanaka",
-    "Weber",
-    "Clark",
-    "Silva",
-    "Fischer",
-    "Young",
-    "Moreau",
-]
-CITIES = [
-    "Oslo",
-    "Paris",
-    "Madrid",
-    "Berlin",
-    "Rome",
-    "Vienna",
-    "Dublin",
-    "Lisbon",
-    "Prague",
-    "Athens",
-    "Cairo",
-    "Boston",
-    "Chicago",
-    "Toronto",
-    "Sydney",
-]
-JOBS = [
-    "nurse",
-    "teacher",
-    "pilot",
-    "farmer",
-    "lawyer",
-    "baker",
-    "dentist",
-    "painter",
-    "driver",
-    "engineer",
-    "singer",
-    "chef",
-    "waiter",
-    "writer",
-    "judge",
-]
-GOODS = [
-    "apples",
-    "books",
-    "coins",
-    "cards",
-    "pens",
-    "eggs",
-    "shells",
-    "stamps",
-    "marbles",
-    "cookies",
-    "balloons",
-    "flowers",
-]
+COPY_WORDS = """
+    river stone lamp cloud bread horse piano glass tiger paper sugar chair metal ocean apple knife wheel garden
+    silver candle window forest bottle mirror button planet engine rabbit winter shadow
+""".split()
+VARIABLES = """
+    width height total count name value price items index size left right start end key node list text line
+    color
+""".split()
+FIRST_NAMES = """
+    Anna Ben Clara David Emma Frank Grace Henry Irene Jack Karen Leo Maria Nina Oscar Paul Rosa Sam Tina Victor
+""".split()
+LAST_NAMES = """
+    Keller Brown Rossi Novak Smith Jensen Lopez Murphy Tanaka Weber Clark Silva Fischer Young Moreau
+""".split()
+CITIES = """
+    Oslo Paris Madrid Berlin Rome Vienna Dublin Lisbon Prague Athens Cairo Boston Chicago Toronto Sydney
+""".split()
+JOBS = """
+    nurse teacher pilot farmer lawyer baker dentist painter driver engineer singer chef waiter writer judge
+""".split()
+GOODS = """
+    apples books coins cards pens eggs shells stamps marbles cookies balloons flowers
+""".split()
 CLOSERS = {"(": ")", "[": "]", "{": "}"}
 
 
@@ -239,13 +121,17 @@ def arguments() -> Task:
         ("Rename {a} to {b}.", "rename --old {a} --new", "b"),
         ("Replace {a} with {b}.", "replace --old", "a"),
     )
+    seen: set[tuple[str, frozenset[str]]] = set()
     items: list[Item] = []
-    for place in range(ITEMS):
-        form, call, asked = forms[place % len(forms)]
+    while len(items) < ITEMS:
+        form, call, asked = forms[len(items) % len(forms)]
         a, b = draws.sample(CITIES if "Fly" in form else FIRST_NAMES, 2)
+        if (form, frozenset((a, b))) in seen:
+            continue
+        seen.add((form, frozenset((a, b))))
         context = f"Request: {form.format(a=a, b=b)}\nCommand: {call.format(a=a, b=b)}"
         right, wrong = (a, b) if asked == "a" else (b, a)
-        name = f"call-{place}"
+        name = f"call-{len(items)}"
         items.append(choice_item(draws, name, name, context, f" {right}", f" {wrong}"))
     return Task(
         name="arguments",
