@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 if TYPE_CHECKING:
+    from evalsuite.harness import Scorer
     from evalsuite.measure import EvalRun
 
 eval_app = typer.Typer(no_args_is_help=True, help="Measure models: quality through lm-eval, speed and cost here.")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 Suite = Annotated[str, typer.Option(help="The suite of tasks.")]
+DataDir = Annotated[Path | None, typer.Option(help="Where the suite `local` finds its data sets.")]
 RunFolder = Annotated[Path, typer.Argument(help="The folder of an eval run.")]
 QUALITY_KEYS = ["model", "task", "task_class", "n", "score", "stderr", "chance", "errors"]
 
@@ -24,10 +26,12 @@ def run_command(
     suite: Suite = "mini",
     tasks: Annotated[str | None, typer.Option(help="Tasks parted by commas; by default all.")] = None,
     limit: Annotated[int | None, typer.Option(help="Items a task; by default all.")] = None,
+    data_dir: DataDir = None,
+    scorer: Annotated[str, typer.Option(help="shared (common prefixes once) or stock (lm-eval's own).")] = "shared",
     out: Annotated[Path, typer.Option(help="Folder for the tables.")] = Path("runs/eval"),
     json: Json = False,
 ) -> None:
-    """Score models on a suite and time them. Resumes: finished tasks are kept."""
+    """Score models on a suite and time them. Resumes: what was scored is kept."""
     import shlex
 
     from evalsuite.measure import run_eval
@@ -39,7 +43,10 @@ def run_command(
     parts = ["undercut", "eval", "run", "--models", ",".join(names), "--suite", suite]
     parts += [] if tasks is None else ["--tasks", tasks]
     parts += [] if limit is None else ["--limit", str(limit)]
-    run = run_eval(names, suite, out, limit, chosen, shlex.join([*parts, "--out", str(out)]))
+    parts += [] if data_dir is None else ["--data-dir", str(data_dir)]
+    parts += [] if scorer == "shared" else ["--scorer", scorer]
+    command = shlex.join([*parts, "--out", str(out)])
+    run = run_eval(names, suite, out, limit, chosen, command, cast("Scorer", scorer), data_dir)
     if json:
         emit_json(
             {
@@ -58,19 +65,19 @@ def run_command(
 
 
 @eval_app.command("tasks")
-def tasks_command(suite: Suite = "mini", json: Json = False) -> None:
+def tasks_command(suite: Suite = "mini", data_dir: DataDir = None, json: Json = False) -> None:
     """List the tasks of a suite."""
-    from evalsuite.measure import suite_tasks
+    from evalsuite.suites.find import find_suite
     from sim.shared.console import emit_json, next_command
 
-    tasks = suite_tasks(suite)
+    tasks = find_suite(suite, data_dir).tasks
     if json:
         rows = [
             {
                 "task": task.name,
                 "task_class": task.task_class,
                 "kind": task.kind,
-                "n": len(task.items),
+                "n": task.items,
                 "clusters": task.clusters,
                 "chance": task.chance,
                 "floor": task.floor,
@@ -85,7 +92,7 @@ def tasks_command(suite: Suite = "mini", json: Json = False) -> None:
         for task in tasks:
             floor = " (a floor for small models)" if task.floor else ""
             typer.echo(
-                f"{task.name:<14} {task.task_class:<8} {task.kind:<9} {len(task.items):>5} {task.clusters:>5} "
+                f"{task.name:<14} {task.task_class:<8} {task.kind:<9} {task.items:>5} {task.clusters:>5} "
                 f"{task.chance:>6.2f}  {task.measures}{floor}"
             )
     next_command(f"undercut eval run --models smollm2-135m-instruct --suite {suite}")

@@ -1,7 +1,7 @@
-"""lm-eval behind one adapter: tasks and a loaded model in, typed samples out.
+"""lm-eval behind one adapter: a task and a loaded model in, typed samples out.
 
-lm-eval's own names ("acc,none", "filtered_resps") end here. A sample whose logits are not finite is an error, not a
-wrong answer: lm-eval would score it as whatever `argmax` of NaN gives.
+lm-eval's own names ("acc,none", "filtered_resps") end here. A sample whose logits are not finite, or whose prompt is
+longer than the model reads, is an error, not a wrong answer: lm-eval would score it as whatever comes out.
 """
 
 from __future__ import annotations
@@ -11,19 +11,19 @@ import logging
 import math
 import os
 import string
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from evalsuite.suites.files import SuiteFiles, lm_eval_name
-from evalsuite.suites.task import Task
+from evalsuite.suites.suite import TaskRef
 from sim.shared.errors import MissingExtra
 
 if TYPE_CHECKING:
     from evalsuite.models import LoadedModel
+    from evalsuite.scorer import Memory, SharedPrefixLM, StockLM
 
-# Measured on two cores: 32, 64 and 128 differ by less than 8 per cent in time; 64 keeps the logits below 1 GB.
-BATCH_SIZE = 64
+Scorer = Literal["shared", "stock"]
+SCORERS: tuple[Scorer, ...] = ("shared", "stock")
 NOT_FINITE = "logits are not finite"
 
 
@@ -36,10 +36,13 @@ class Sample:
         item: the item's name in the task.
         cluster: the fact or template it rests on.
         correct: whether the answer is right; False where `error` is set.
+        correct_norm: the same by log-likelihood per byte, where lm-eval scores the task so too; else `correct`.
         target: the right answer.
         answer: the model's answer.
         right_nats: for a choice task the log-likelihood of the right continuation; else NaN.
-        wrong_nats: for a choice task that of the wrong one; else NaN.
+        wrong_nats: for a choice task that of the likeliest wrong one; else NaN.
+        confidence: the model's own, without knowing the right answer: for a choice the probability of its answer among
+            the choices, for what it wrote the geometric mean of the tokens' probabilities; NaN where not known.
         error: why the item could not be scored, or "".
     """
 
@@ -47,123 +50,190 @@ class Sample:
     item: str
     cluster: str
     correct: bool
+    correct_norm: bool
     target: str
     answer: str
     right_nats: float
     wrong_nats: float
+    confidence: float
     error: str
 
 
+@dataclass
+class Work:
+    """What was asked and what was computed for it.
+
+    Attributes:
+        asked_tokens: tokens that one pass for every request would read.
+        computed_tokens: tokens read, padding apart.
+        recalled_requests: requests whose answers were kept from before.
+    """
+
+    requests: int = 0
+    asked_tokens: int = 0
+    computed_tokens: int = 0
+    recalled_requests: int = 0
+
+    def add(self, other: Work) -> None:
+        """Count other work too."""
+        self.requests += other.requests
+        self.asked_tokens += other.asked_tokens
+        self.computed_tokens += other.computed_tokens
+        self.recalled_requests += other.recalled_requests
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Samples of one model by task, in the items' order, and what it took to make them."""
+
+    samples: dict[str, list[Sample]]
+    work: Work
+
+
 def evaluate(
-    loaded: LoadedModel, task: Task, files: SuiteFiles, limit: int | None, batch_size: int = BATCH_SIZE
-) -> list[Sample]:
-    """Score a model on the first `limit` items of a task (all for None), through lm-eval; in the items' order."""
+    loaded: LoadedModel,
+    tasks: Sequence[TaskRef],
+    limit: int | None = None,
+    scorer: Scorer = "shared",
+    memory: Memory | None = None,
+    memory_keys: Mapping[str, str] | None = None,
+    on_requests: Callable[[str, int], None] = lambda task, count: None,
+) -> Scored:
+    """Score a model on the first `limit` items of each task (all for None), through lm-eval.
+
+    Each task is batched by itself, so that its scores do not depend on the tasks beside it.
+
+    Args:
+        loaded: the model.
+        tasks: of one suite.
+        limit: items, the first ones.
+        scorer: "shared" computes common prefixes once; "stock" is lm-eval's own model.
+        memory: where the shared scorer keeps each batch's answers as soon as they are computed.
+        memory_keys: by task, what these depend on besides the batch.
+        on_requests: called with a task's name and the number of its requests just answered.
+
+    Raises:
+        MissingExtra: if lm-eval is not installed.
+    """
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     os.environ.setdefault("HF_DATASETS_OFFLINE", "1")
     try:
         import datasets
         import lm_eval
         from lm_eval.tasks import TaskManager
+
+        from evalsuite.scorer import SharedPrefixLM, StockLM
     except ImportError as error:
         raise MissingExtra(error.name or "lm_eval", "measure") from error
     datasets.disable_progress_bars()
+    names = {task.lm_eval_name: task.name for task in tasks}
+
+    def advance(lm_eval_name: str, count: int) -> None:
+        on_requests(names.get(lm_eval_name, lm_eval_name), count)
+
     with _quiet():
-        model = _adapter(loaded, batch_size)
-        manager = TaskManager(include_path=str(files.folder), include_defaults=False)
-        name = lm_eval_name(task)
+        model: SharedPrefixLM | StockLM
+        if scorer == "shared":
+            keys = {task.lm_eval_name: (memory_keys or {}).get(task.name, "") for task in tasks}
+            model = SharedPrefixLM(loaded, memory, keys, advance)
+        else:
+            model = StockLM(loaded, on_requests=advance)
+        folders = sorted({str(task.include) for task in tasks if task.include})
+        shipped = any(task.include is None for task in tasks)
         found: Any = lm_eval.simple_evaluate(
-            model=model, tasks=[name], task_manager=manager, limit=limit, log_samples=True, bootstrap_iters=0
+            model=model,
+            tasks=list(names),
+            task_manager=TaskManager(include_path=folders or None, include_defaults=shipped),
+            limit=limit,
+            log_samples=True,
+            bootstrap_iters=0,
         )
-    ordered = sorted(found["samples"][name], key=lambda sample: sample["doc_id"])
-    return [_choice(task, raw) if task.kind == "choice" else _written(task, raw, model) for raw in ordered]
+    samples = {}
+    for task in tasks:
+        rows = [
+            row for row in found["samples"][task.lm_eval_name] if task.counted_filter in ("", row.get("filter", "none"))
+        ]
+        samples[task.name] = [_sample(task, row, model) for row in sorted(rows, key=lambda row: row["doc_id"])]
+    return Scored(samples, model.work)
 
 
-def _choice(task: Task, raw: dict[str, Any]) -> Sample:
+def _sample(task: TaskRef, raw: dict[str, Any], model: SharedPrefixLM | StockLM) -> Sample:
     doc = raw["doc"]
-    nats = [float(response[0]) for response in raw["filtered_resps"]]
-    finite = all(math.isfinite(value) for value in nats)
-    best = max(range(len(nats)), key=nats.__getitem__) if finite else 0
+    item = str(doc.get("item", raw["doc_id"]))
+    asked = [tuple(part for part in arguments if isinstance(part, str)) for arguments in raw["arguments"]]
+    if any(strings in model.notes.cut for strings in asked):
+        error = f"longer than the {model.max_length} tokens that the model reads"
+    else:
+        error = ""
+    parts = _written(raw, model) if task.kind == "generate" else _chosen(task, raw, asked)
+    if not error and parts["broken"]:
+        error = NOT_FINITE
     return Sample(
         task=task.name,
-        item=doc["item"],
-        cluster=doc["cluster"],
-        correct=finite and float(raw["acc"]) == 1.0,
-        target=doc["choices"][doc["gold"]].strip(),
-        answer=doc["choices"][best].strip() if finite else "",
-        right_nats=nats[doc["gold"]] if finite else math.nan,
-        wrong_nats=nats[1 - doc["gold"]] if finite else math.nan,
-        error="" if finite else NOT_FINITE,
+        item=item,
+        cluster=str(doc.get("cluster", item)),
+        correct=not error and parts["correct"],
+        correct_norm=not error and parts["correct_norm"],
+        target=parts["target"],
+        answer="" if error else parts["answer"],
+        right_nats=math.nan if error else parts["right_nats"],
+        wrong_nats=math.nan if error else parts["wrong_nats"],
+        confidence=math.nan if error else parts["confidence"],
+        error=error,
     )
 
 
-def _written(task: Task, raw: dict[str, Any], model: Any) -> Sample:
-    doc = raw["doc"]
-    broken = model.was_broken(raw["arguments"][0][0])
-    answer = str(raw["filtered_resps"][0]).strip().strip(string.punctuation).strip()
-    return Sample(
-        task=task.name,
-        item=doc["item"],
-        cluster=doc["cluster"],
-        correct=not broken and float(raw["exact_match"]) == 1.0,
-        target=doc["answer"],
-        answer="" if broken else answer,
-        right_nats=math.nan,
-        wrong_nats=math.nan,
-        error=NOT_FINITE if broken else "",
-    )
+def _chosen(task: TaskRef, raw: dict[str, Any], asked: list[tuple[Any, ...]]) -> dict[str, Any]:
+    """A choice among continuations, or the likelihood of the only one."""
+    nats = [float(response[0]) for response in _responses(raw)][: len(asked)]
+    broken = not all(math.isfinite(value) for value in nats)
+    best = 0 if broken else max(range(len(nats)), key=nats.__getitem__)
+    correct = not broken and float(raw["acc"]) == 1.0
+    gold = 0 if task.kind == "likelihood" else _gold(raw, asked, best, correct)
+    others = [value for place, value in enumerate(nats) if place != gold]
+    known = gold is not None and not broken
+    return {
+        "broken": broken,
+        "correct": correct,
+        "correct_norm": not broken and float(raw.get("acc_norm", raw["acc"])) == 1.0,
+        "target": str(asked[gold][1]).strip() if gold is not None else "",
+        "answer": str(asked[best][1]).strip() if task.kind == "choice" or correct else "",
+        "right_nats": nats[gold] if known and gold is not None else math.nan,
+        "wrong_nats": max(others) if known and others else math.nan,
+        "confidence": 1.0 / math.fsum(math.exp(value - nats[best]) for value in nats) if not broken else math.nan,
+    }
 
 
-def _adapter(loaded: LoadedModel, batch_size: int) -> Any:
-    """lm-eval's model over loaded weights: without bars, log-likelihoods in float32, and broken generations noted."""
-    import torch
-    from lm_eval.models.huggingface import HFLM
-    from transformers import LogitsProcessor, LogitsProcessorList
+def _gold(raw: dict[str, Any], asked: list[tuple[Any, ...]], best: int, correct: bool) -> int | None:
+    """Which choice is right: as the task says, or told by the score where the task leaves it to the prompt."""
+    target = raw["target"]
+    if isinstance(target, int) and 0 <= target < len(asked):
+        return target
+    if correct:
+        return best
+    return 1 - best if len(asked) == 2 else None
 
-    class Watch(LogitsProcessor):
-        """Notes the rows whose logits are not finite."""
 
-        def __init__(self, rows: int) -> None:
-            self.broken = torch.zeros(rows, dtype=torch.bool)
+def _written(raw: dict[str, Any], model: SharedPrefixLM | StockLM) -> dict[str, Any]:
+    prompt = raw["arguments"][0][0]
+    broken = (prompt,) in model.notes.broken
+    correct = not broken and float(raw["exact_match"]) == 1.0
+    nats = model.notes.confidence.get(prompt, math.nan)
+    return {
+        "broken": broken,
+        "correct": correct,
+        "correct_norm": correct,
+        "target": str(raw["target"]).strip(),
+        "answer": str(_responses(raw)[0]).strip().strip(string.punctuation).strip(),
+        "right_nats": math.nan,
+        "wrong_nats": math.nan,
+        "confidence": math.exp(nats) if math.isfinite(nats) else math.nan,
+    }
 
-        def __call__(self, input_ids: Any, scores: Any) -> Any:
-            self.broken |= ~torch.isfinite(scores).all(dim=-1).cpu()
-            return scores
 
-    class Adapter(HFLM):
-        """HFLM with what is said above."""
-
-        def __init__(self) -> None:
-            super().__init__(
-                pretrained=loaded.model,
-                tokenizer=loaded.tokenizer,
-                batch_size=batch_size,
-                softmax_dtype=torch.float32,
-            )
-            self._broken: set[tuple[int, ...]] = set()
-
-        def loglikelihood(self, requests: Any, disable_tqdm: bool = False) -> Any:
-            return super().loglikelihood(requests, disable_tqdm=True)
-
-        def generate_until(self, requests: Any, disable_tqdm: bool = False) -> Any:
-            return super().generate_until(requests, disable_tqdm=True)
-
-        def _model_generate(self, context: Any, max_length: int, stop: list[str], **settings: Any) -> Any:
-            watch = Watch(context.shape[0])
-            out = super()._model_generate(
-                context, max_length, stop, logits_processor=LogitsProcessorList([watch]), **settings
-            )
-            for row in watch.broken.nonzero().flatten().tolist():
-                self._broken.add(tuple(context[row][settings["attention_mask"][row].bool()].tolist()))
-            return out
-
-        def was_broken(self, prompt: str) -> bool:
-            """Whether the generation from this prompt met logits that are not finite."""
-            if not self._broken:
-                return False
-            tokens, _ = self.tok_batch_encode([prompt])
-            return tuple(tokens[0].tolist()) in self._broken
-
-    return Adapter()
+def _responses(raw: dict[str, Any]) -> list[Any]:
+    found = raw["filtered_resps"]
+    return list(found) if isinstance(found, (list, tuple)) else [found]
 
 
 @contextlib.contextmanager

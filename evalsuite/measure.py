@@ -9,27 +9,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evalsuite.cost import Cost, costs, read_rent
-from evalsuite.harness import BATCH_SIZE, evaluate
+from evalsuite.harness import SCORERS, Scorer, Work, evaluate
 from evalsuite.meter import Timing, meter_models, peak_memory_bytes, weights_bytes
-from evalsuite.models import LoadedModel, ModelSpec, fingerprints, has_bfloat16, load, resolve
+from evalsuite.models import LoadedModel, ModelSpec, fingerprints, load, resolve
+from evalsuite.precision import fastest_dtype
 from evalsuite.publish import BOOTSTRAP_SEED, Published, paired, publish
-from evalsuite.scores import Identity, keep, kept, score_path
-from evalsuite.suites.files import write_suite
-from evalsuite.suites.mini import mini
-from evalsuite.suites.task import Task
+from evalsuite.scores import Identity, keep_samples, kept_samples, store_path, task_key
+from evalsuite.suites.find import find_suite
+from evalsuite.suites.suite import Suite, TaskRef
 from evalsuite.tables import COST, PAIRS, QUALITY, SAMPLES, SPEED
 from sim.shared.catalog import CATALOG, Catalog
 from sim.shared.console import Progress
 from sim.shared.errors import InputError, RunInterrupted
-from sim.shared.manifest import MANIFEST_NAME, Input, Manifest
-from sim.shared.paths import cache_dir, replacing_dir, writable_dir
+from sim.shared.manifest import MANIFEST_NAME, Input, Manifest, sha256_of_json
+from sim.shared.paths import replacing_dir, writable_dir
 from sim.shared.stats import accuracy_stderr, mcnemar_exact, paired_difference
+from sim.shared.store import Store
 from sim.shared.tables import TableSpec, write_parquet
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SUITES = {"mini": mini}
+ITEMS_UNKNOWN = 1000  # of a task whose data set only lm-eval knows, for the progress bar
 
 
 @dataclass(frozen=True)
@@ -55,17 +56,6 @@ class EvalRun:
     errors: int
 
 
-def suite_tasks(suite: str) -> tuple[Task, ...]:
-    """The tasks of a suite.
-
-    Raises:
-        InputError: if there is no such suite.
-    """
-    if suite not in SUITES:
-        raise InputError("--suite", "", suite, ", ".join(SUITES), "name one of them")
-    return SUITES[suite]()
-
-
 def run_eval(
     models: Sequence[str],
     suite: str,
@@ -73,39 +63,45 @@ def run_eval(
     limit: int | None = None,
     tasks: Sequence[str] | None = None,
     command: str = "undercut eval run",
+    scorer: Scorer = "shared",
+    data_dir: Path | None = None,
 ) -> EvalRun:
     """Score and time models, and write quality, samples, pairs, speed, cost, catalog and manifest into `out`.
 
     Args:
         models: names, as `evalsuite.models.resolve` knows them.
-        suite: "mini".
+        suite: the name of a suite, or a file that describes one; see `evalsuite.suites.find`.
         limit: items a task, the first ones; None for all.
         tasks: names of the suite's tasks to run; None for all.
         command: the command that makes this run again, for the manifest and for resuming.
+        scorer: "shared" or "stock"; see `evalsuite.harness`.
+        data_dir: where the suite "local" finds its data sets.
 
     Raises:
-        InputError: for an unknown model, suite or task, a limit below 1, or a folder that cannot be written.
-        RunInterrupted: on Ctrl-C; finished tasks are kept.
+        InputError: for an unknown model, suite, task or scorer, a limit below 1, or a folder that cannot be written.
+        RunInterrupted: on Ctrl-C; finished samples are kept.
     """
     specs = _specs(models)
-    chosen = _chosen(suite_tasks(suite), tasks)
+    if scorer not in SCORERS:
+        raise InputError("--scorer", "", scorer, ", ".join(SCORERS), "name one of them")
+    chosen = _chosen(find_suite(suite, data_dir), tasks)
     if limit is not None and limit < 1:
         raise InputError("--limit", "", limit, "a whole number of at least 1", "leave it out to run all items")
     writable_dir(out.parent, "--out")
     with replacing_dir(out, MANIFEST_NAME, "--out") as beside:
         try:
-            return _run(specs, chosen, suite, beside, out, limit, command)
+            return _run(specs, chosen, beside, out, limit, scorer, command)
         except KeyboardInterrupt:
-            raise RunInterrupted(str(cache_dir() / "scores"), command) from None
+            raise RunInterrupted(f"every finished batch, in {store_path()}", command) from None
 
 
 def _run(
     specs: list[ModelSpec],
-    tasks: tuple[Task, ...],
-    suite: str,
+    suite: Suite,
     beside: Path,
     out: Path,
     limit: int | None,
+    scorer: Scorer,
     command: str,
 ) -> EvalRun:
     import pandas as pd
@@ -113,11 +109,15 @@ def _run(
     loaded: dict[str, LoadedModel] = {}
     eval_s: dict[str, float] = {}
     frames = []
-    items = sum(min(limit or len(task.items), len(task.items)) for task in tasks) * len(specs)
+    tasks = suite.tasks
     identities = {spec.name: _identity(spec) for spec in specs}
-    with Progress("scoring", items, "items") as progress:
+    work = Work()
+    with Progress("scoring", len(specs) * sum(_requests(task, limit) for task in tasks), "requests") as progress:
         for spec in specs:
-            frame, eval_s[spec.name] = _score(spec, identities[spec.name], tasks, limit, loaded, progress)
+            with Store(store_path()) as store:
+                frame, eval_s[spec.name] = _score(
+                    spec, identities[spec.name], tasks, limit, scorer, store, loaded, progress, work
+                )
             frames.append(frame)
     samples = SAMPLES.conform(pd.concat(frames, ignore_index=True), "samples")
     for spec in specs:
@@ -139,7 +139,7 @@ def _run(
         )
         for spec in specs
     ]
-    catalog = publish(samples, tasks, ledger, published, suite)
+    catalog = publish(samples, tasks, ledger, published, suite.name)
     tables: list[tuple[TableSpec, pd.DataFrame]] = [
         (QUALITY, _quality(samples, tasks, specs)),
         (SAMPLES, samples),
@@ -154,10 +154,11 @@ def _run(
         kind="eval",
         command=command,
         settings={
-            "suite": suite,
+            "suite": suite.name,
             "tasks": [task.name for task in tasks],
             "limit": limit,
-            "batch_size": BATCH_SIZE,
+            "scorer": scorer,
+            "work": asdict(work),
             "dtype": first.dtype,
             "threads": first.threads,
             "eval_s": eval_s,
@@ -190,28 +191,52 @@ def _run(
 def _score(
     spec: ModelSpec,
     identity: Identity,
-    tasks: tuple[Task, ...],
+    tasks: tuple[TaskRef, ...],
     limit: int | None,
+    scorer: Scorer,
+    store: Store,
     loaded: dict[str, LoadedModel],
     progress: Progress,
+    work: Work,
 ) -> tuple[pd.DataFrame, float]:
     """Samples of one model on all tasks, and the seconds that those not kept from before took."""
+    keys = {task.name: task_key(identity, task, limit, scorer) for task in tasks}
+    frames = {name: frame for name, key in keys.items() if (frame := kept_samples(store, key)) is not None}
+    left = {task.name: _requests(task, limit) for task in tasks}
+    for name in frames:
+        progress.advance(left.pop(name), f"{spec.name} {name}")
+    missing = [task for task in tasks if task.name not in frames]
+    if not missing:
+        return _named(frames, tasks, spec), 0.0
+
+    def advance(name: str, count: int) -> None:
+        counted = min(count, left[name])
+        left[name] -= counted
+        progress.advance(counted, f"{spec.name} {name}")
+
+    if spec.name not in loaded:
+        loaded[spec.name] = load(spec)
+    started_s = time.monotonic()
+    batch_keys = {task.name: sha256_of_json([identity.key, task.content_sha256]) for task in missing}
+    scored = evaluate(loaded[spec.name], missing, limit, scorer, store, batch_keys, advance)
+    work.add(scored.work)
+    for name, samples in scored.samples.items():
+        frames[name] = keep_samples(store, keys[name], samples)
+        progress.advance(left.pop(name), f"{spec.name} {name}")
+    return _named(frames, tasks, spec), time.monotonic() - started_s
+
+
+def _named(frames: dict[str, pd.DataFrame], tasks: tuple[TaskRef, ...], spec: ModelSpec) -> pd.DataFrame:
+    """The tasks' samples in the tasks' order, with the model's name."""
     import pandas as pd
 
-    files = write_suite(tasks)
-    frames, spent_s = [], 0.0
-    for task in tasks:
-        path = score_path(identity, files.task_sha256[task.name], limit, BATCH_SIZE)
-        frame = kept(path)
-        if frame is None:
-            if spec.name not in loaded:
-                loaded[spec.name] = load(spec)
-            started_s = time.monotonic()
-            frame = keep(evaluate(loaded[spec.name], task, files, limit), path)
-            spent_s += time.monotonic() - started_s
-        frames.append(frame.assign(model=spec.name))
-        progress.advance(len(frame), f"{spec.name} {task.name}")
-    return pd.concat(frames, ignore_index=True), spent_s
+    return pd.concat([frames[task.name] for task in tasks], ignore_index=True).assign(model=spec.name)
+
+
+def _requests(task: TaskRef, limit: int | None) -> int:
+    """Requests that a task makes, for the progress bar: two an item of a choice task."""
+    items = min(task.items or ITEMS_UNKNOWN, limit or task.items or ITEMS_UNKNOWN)
+    return items * (2 if task.kind == "choice" else 1)
 
 
 def _identity(spec: ModelSpec) -> Identity:
@@ -220,7 +245,7 @@ def _identity(spec: ModelSpec) -> Identity:
     from evalsuite.fetch import ensure
 
     weights, tokenizer = fingerprints(ensure(spec))
-    return Identity(weights, tokenizer, "bfloat16" if has_bfloat16() else "float32", torch.get_num_threads())
+    return Identity(weights, tokenizer, fastest_dtype(), torch.get_num_threads())
 
 
 def _specs(models: Sequence[str]) -> list[ModelSpec]:
@@ -229,12 +254,12 @@ def _specs(models: Sequence[str]) -> list[ModelSpec]:
     return [resolve(name) for name in models]
 
 
-def _chosen(tasks: tuple[Task, ...], names: Sequence[str] | None) -> tuple[Task, ...]:
-    known = {task.name: task for task in tasks}
+def _chosen(suite: Suite, names: Sequence[str] | None) -> Suite:
+    known = {task.name: task for task in suite.tasks}
     for name in names or ():
         if name not in known:
             raise InputError("--tasks", "", name, ", ".join(known), "list them with: undercut eval tasks")
-    return tuple(known[name] for name in known if names is None or name in names)
+    return Suite(suite.name, tuple(known[name] for name in known if names is None or name in names))
 
 
 def _teacher(spec: ModelSpec, specs: Sequence[ModelSpec]) -> str:
@@ -245,7 +270,7 @@ def _teacher(spec: ModelSpec, specs: Sequence[ModelSpec]) -> str:
     return spec.parent if spec.parent in names else next(iter(names), "")
 
 
-def _quality(samples: pd.DataFrame, tasks: Sequence[Task], specs: Sequence[ModelSpec]) -> pd.DataFrame:
+def _quality(samples: pd.DataFrame, tasks: Sequence[TaskRef], specs: Sequence[ModelSpec]) -> pd.DataFrame:
     import pandas as pd
 
     rows = []
@@ -264,6 +289,7 @@ def _quality(samples: pd.DataFrame, tasks: Sequence[Task], specs: Sequence[Model
                     "clusters": len(set(clusters)),
                     "score": correct.mean() if len(good) else float("nan"),
                     "stderr": accuracy_stderr(correct, clusters) if len(good) else float("nan"),
+                    "score_norm": float(good["correct_norm"].mean()) if len(good) else float("nan"),
                     "chance": task.chance,
                     "errors": len(mine) - len(good),
                     "floor": task.floor,
@@ -272,7 +298,7 @@ def _quality(samples: pd.DataFrame, tasks: Sequence[Task], specs: Sequence[Model
     return QUALITY.conform(pd.DataFrame(rows), "quality")
 
 
-def _pairs(samples: pd.DataFrame, tasks: Sequence[Task], teachers: dict[str, str]) -> pd.DataFrame:
+def _pairs(samples: pd.DataFrame, tasks: Sequence[TaskRef], teachers: dict[str, str]) -> pd.DataFrame:
     rows = [
         row
         for student, teacher in teachers.items()

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from evalsuite.precision import fastest_dtype
 from sim.shared.errors import InputError, MissingExtra
 from sim.shared.manifest import sha256_of_bytes, sha256_of_file
 from sim.shared.paths import cache_dir, write_text
@@ -171,7 +172,7 @@ def known_models() -> list[ModelListing]:
 def load(spec: ModelSpec, dtype: Literal["auto", "bfloat16", "float32"] = "auto") -> LoadedModel:
     """Fetch the weights where needed and load them.
 
-    `auto` is bfloat16 where the processor computes in it, else float32.
+    `auto` is the type in which this machine is faster; see `evalsuite.precision`.
 
     Raises:
         InputError: if the weights cannot be had, or are not safetensors.
@@ -193,7 +194,7 @@ def load(spec: ModelSpec, dtype: Literal["auto", "bfloat16", "float32"] = "auto"
             allowed="weights in *.safetensors; pickles (.bin, .pt) are not read, they can run code",
             remedy="convert the weights with transformers: model.save_pretrained(folder)",
         )
-    chosen = dtype if dtype != "auto" else ("bfloat16" if has_bfloat16() else "float32")
+    chosen = dtype if dtype != "auto" else fastest_dtype()
     quiet_transformers()
     model = AutoModelForCausalLM.from_pretrained(
         directory, dtype=getattr(torch, chosen), use_safetensors=True, trust_remote_code=False, local_files_only=True
@@ -233,19 +234,6 @@ def fingerprints(directory: Path) -> tuple[str, str]:
     with contextlib.suppress(OSError):  # a user's read-only directory: the hash is computed again next time
         write_text(kept, json.dumps(found))
     return str(found["weights"]), str(found["tokenizer"])
-
-
-def has_bfloat16() -> bool:
-    """Whether this machine computes in bfloat16 rather than emulating it."""
-    import torch
-
-    if torch.cuda.is_available():
-        return torch.cuda.is_bf16_supported()
-    try:
-        flags = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    except OSError:
-        return False
-    return "avx512_bf16" in flags or "amx_bf16" in flags or "bf16" in flags.split("Features", 1)[-1].split("\n", 1)[0]
 
 
 def quiet_transformers() -> None:

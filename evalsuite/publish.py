@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from evalsuite.suites.task import TASK_CLASSES, Task
+from evalsuite.suites.suite import TaskRef
+from evalsuite.suites.task import TASK_CLASSES
 from sim.shared.catalog import Catalog, make_catalog
 from sim.shared.quality import (
     QUALITY_CEILING,
@@ -56,7 +57,7 @@ class _ClassScore:
 
 
 def publish(
-    samples: pd.DataFrame, tasks: Sequence[Task], costs: Sequence[Cost], models: Sequence[Published], suite: str
+    samples: pd.DataFrame, tasks: Sequence[TaskRef], costs: Sequence[Cost], models: Sequence[Published], suite: str
 ) -> Catalog:
     """The catalog of a run.
 
@@ -115,7 +116,7 @@ def publish(
     return make_catalog(pd.DataFrame(rows), "the measured catalog")
 
 
-def _class_score(scored: pd.DataFrame, model: str, tasks: Sequence[Task]) -> _ClassScore:
+def _class_score(scored: pd.DataFrame, model: str, tasks: Sequence[TaskRef]) -> _ClassScore:
     items, accuracies, qualities, raws, variances = 0, [], [], [], []
     for task in tasks:
         rows = scored[(scored["model"] == model) & (scored["task"] == task.name)]
@@ -135,7 +136,7 @@ def _class_score(scored: pd.DataFrame, model: str, tasks: Sequence[Task]) -> _Cl
     )
 
 
-def _gap_stderr(scored: pd.DataFrame, student: str, teacher: str, tasks: Sequence[Task]) -> float:
+def _gap_stderr(scored: pd.DataFrame, student: str, teacher: str, tasks: Sequence[TaskRef]) -> float:
     """Standard error of the difference of theta, from a bootstrap that resamples clusters with both answers in them."""
     qualities = []
     for place, task in enumerate(tasks):

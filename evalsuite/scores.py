@@ -1,28 +1,33 @@
-"""Scores kept by what they depend on, never by a name: a killed run keeps the tasks it finished.
+"""Scores kept by what they depend on, never by a name, as soon as they are computed.
 
-The key is the hash of the weights, the tokenizer, the task's bytes (items, examples, settings of generation), the type
-of number, the limit, the threads and the batch size (sums are taken in their order), and the libraries' versions.
+Two kinds of rows in one store: the answers of a batch, durable when the batch is done, so that a killed run goes on at
+the batch that it was in; and the samples of a finished task, so that a later run need not ask lm-eval again. Both hang
+on the weights, the tokenizer, the type of number, the threads (sums are taken in their order), the libraries' versions
+and the task's bytes (items, examples, prompt, settings); a batch besides on its own tokens, a task on the limit and the
+scorer.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from evalsuite.tables import STORED_SAMPLES
 from sim.shared.manifest import library_versions, sha256_of_json
 from sim.shared.paths import cache_dir
-from sim.shared.tables import read_table, write_parquet
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import pandas as pd
 
-    from evalsuite.harness import Sample
+    from evalsuite.harness import Sample, Scorer
+    from evalsuite.suites.suite import TaskRef
+    from sim.shared.store import Store
 
 LIBRARIES = ("torch", "transformers", "lm_eval")
+VERSION = 1  # of what a sample holds
 
 
 @dataclass(frozen=True)
@@ -34,29 +39,43 @@ class Identity:
     dtype: str
     threads: int
 
-
-def score_path(identity: Identity, task_sha256: str, limit: int | None, batch_size: int) -> Path:
-    """Where the scores of a model on a task lie."""
-    versions = library_versions()
-    key = sha256_of_json(
-        asdict(identity)
-        | {"task": task_sha256, "limit": limit, "batch_size": batch_size}
-        | {name: versions.get(name, "") for name in LIBRARIES}
-    )
-    folder = cache_dir() / "scores"
-    folder.mkdir(exist_ok=True)
-    return folder / f"{key}.parquet"
+    @property
+    def key(self) -> str:
+        """Hash of it, with the libraries that compute."""
+        versions = library_versions()
+        return sha256_of_json(asdict(self) | {name: versions.get(name, "") for name in LIBRARIES})
 
 
-def keep(samples: Sequence[Sample], path: Path) -> pd.DataFrame:
-    """Write the samples and return them as a table."""
+def store_path() -> Path:
+    """Where all scores of this machine lie."""
+    return cache_dir() / "scores.sqlite"
+
+
+def task_key(identity: Identity, task: TaskRef, limit: int | None, scorer: Scorer) -> str:
+    """The key of a finished task's samples."""
+    content = {"model": identity.key, "task": task.content_sha256, "limit": limit, "scorer": scorer, "version": VERSION}
+    return f"task/{sha256_of_json(content)}"
+
+
+def keep_samples(store: Store, key: str, samples: Sequence[Sample]) -> pd.DataFrame:
+    """Keep the samples of a finished task, and return them as a table."""
+    rows = [_plain(asdict(sample)) for sample in samples]
+    store.keep({key: {"samples": rows}})
+    return _table(rows)
+
+
+def kept_samples(store: Store, key: str) -> pd.DataFrame | None:
+    """The samples of a finished task as a table, or None."""
+    found = store.recall([key])
+    return None if found is None else _table(found[0]["samples"])
+
+
+def _table(rows: list[dict[str, Any]]) -> pd.DataFrame:
     import pandas as pd
 
-    frame = STORED_SAMPLES.conform(pd.DataFrame([asdict(sample) for sample in samples]), "scores")
-    write_parquet(frame, path)
-    return frame
+    whole = [{name: math.nan if cell is None else cell for name, cell in row.items()} for row in rows]
+    return STORED_SAMPLES.conform(pd.DataFrame(whole), "scores")
 
 
-def kept(path: Path) -> pd.DataFrame | None:
-    """The samples kept under a path, or None."""
-    return STORED_SAMPLES.conform(read_table(path), str(path)) if path.is_file() else None
+def _plain(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: None if isinstance(cell, float) and not math.isfinite(cell) else cell for name, cell in row.items()}

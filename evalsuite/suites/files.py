@@ -7,10 +7,10 @@ YAML are absolute, because lm-eval reads them from wherever it runs; a task's ow
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from evalsuite.suites.suite import Suite, TaskRef
 from evalsuite.suites.task import Item, Task
 from sim.shared.manifest import sha256_of_bytes
 from sim.shared.paths import cache_dir, replacing_dir, write_text
@@ -20,26 +20,16 @@ MARK = "suite.json"
 TARGET_DELIMITER = " "
 
 
-@dataclass(frozen=True)
-class SuiteFiles:
-    """A suite on disk.
-
-    Attributes:
-        folder: holds NAME.json, NAME.yaml and, for tasks with worked examples, NAME.shots.json.
-        task_sha256: of each task, the hash of its items, examples and settings.
-    """
-
-    folder: Path
-    task_sha256: dict[str, str]
-
-
 def lm_eval_name(task: Task) -> str:
     """The task's name in lm-eval, kept apart from the tasks that lm-eval ships."""
     return f"undercut_{task.name}"
 
 
-def write_suite(tasks: tuple[Task, ...]) -> SuiteFiles:
-    """Write the tasks' files into the cache, whole or not at all, unless they are there already."""
+def write_suite(name: str, tasks: tuple[Task, ...]) -> Suite:
+    """Write the tasks' files into the cache, whole or not at all, unless they are there already.
+
+    The folder holds TASK.json, TASK.yaml and, for tasks with worked examples, TASK.shots.json.
+    """
     hashes = {task.name: sha256_of_bytes(_content(task)) for task in tasks}
     # The place is part of the name: the YAML holds absolute paths, which a cache that was moved would not honour.
     root = (cache_dir() / "suites").resolve()
@@ -60,7 +50,24 @@ def write_suite(tasks: tuple[Task, ...]) -> SuiteFiles:
                 }
                 write_text(beside / f"{task.name}.yaml", json.dumps(config, indent=2) + "\n")
             write_text(beside / MARK, json.dumps(hashes, indent=2, sort_keys=True) + "\n")
-    return SuiteFiles(folder, hashes)
+    return Suite(name, tuple(_ref(task, folder, hashes[task.name]) for task in tasks))
+
+
+def _ref(task: Task, folder: Path, content_sha256: str) -> TaskRef:
+    return TaskRef(
+        name=task.name,
+        task_class=task.task_class,
+        kind=task.kind,
+        chance=task.chance,
+        floor=task.floor,
+        measures=task.measures,
+        cluster_is=task.cluster_is,
+        items=len(task.items),
+        clusters=task.clusters,
+        lm_eval_name=lm_eval_name(task),
+        include=folder,
+        content_sha256=content_sha256,
+    )
 
 
 def items_json(items: tuple[Item, ...]) -> bytes:

@@ -8,18 +8,23 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("lm_eval")
 
-from evalsuite.harness import NOT_FINITE, evaluate  # noqa: E402
+from evalsuite.harness import NOT_FINITE, SCORERS, Sample, Scorer, evaluate  # noqa: E402
 from evalsuite.models import LoadedModel, LocalSource, ModelSpec  # noqa: E402
-from evalsuite.suites.files import SuiteFiles, write_suite  # noqa: E402
+from evalsuite.suites.files import write_suite  # noqa: E402
 from evalsuite.suites.mini import mini  # noqa: E402
+from evalsuite.suites.suite import Suite, TaskRef  # noqa: E402
 
 CHOICE, WRITTEN = (next(task for task in mini() if task.name == name) for name in ("brackets", "extraction"))
 
 
+def scored(loaded: LoadedModel, task: TaskRef, limit: int, scorer: Scorer) -> list[Sample]:
+    return evaluate(loaded, [task], limit, scorer).samples[task.name]
+
+
 @pytest.fixture
-def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SuiteFiles:
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Suite:
     monkeypatch.setenv("UNDERCUT_CACHE_DIR", str(tmp_path))
-    return write_suite((CHOICE, WRITTEN))
+    return write_suite("two", (CHOICE, WRITTEN))
 
 
 @pytest.fixture
@@ -42,10 +47,11 @@ def loaded() -> LoadedModel:
     return LoadedModel(spec, model, fast, Path(), "w", "t", "float32", torch.get_num_threads())
 
 
+@pytest.mark.parametrize("scorer", SCORERS)
 def test_the_answer_is_the_likelier_continuation_and_likelihoods_are_the_models_own(
-    loaded: LoadedModel, files: SuiteFiles
+    loaded: LoadedModel, files: Suite, scorer: Scorer
 ) -> None:
-    samples = evaluate(loaded, CHOICE, files, limit=10)
+    samples = scored(loaded, files.tasks[0], 10, scorer)
     assert [sample.item for sample in samples] == [item.item for item in CHOICE.items[:10]]
     for sample, item in zip(samples, CHOICE.items, strict=False):
         assert sample.correct == (sample.right_nats > sample.wrong_nats)
@@ -57,7 +63,7 @@ def test_the_answer_is_the_likelier_continuation_and_likelihoods_are_the_models_
 
 
 def test_a_right_first_line_counts_whatever_its_case_and_punctuation(
-    loaded: LoadedModel, files: SuiteFiles, monkeypatch: pytest.MonkeyPatch
+    loaded: LoadedModel, files: Suite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answers = [item.answer for item in WRITTEN.items[:4]]
     written = iter([f" {answers[0].upper()}.\nmore", f"{answers[1]}", f" not {answers[2]}", ""])
@@ -66,21 +72,48 @@ def test_a_right_first_line_counts_whatever_its_case_and_punctuation(
     monkeypatch.setattr(
         HFLM, "generate_until", lambda self, requests, disable_tqdm=False: [next(written) for _ in requests]
     )
-    assert [sample.correct for sample in evaluate(loaded, WRITTEN, files, limit=4)] == [True, True, False, False]
+    samples = scored(loaded, files.tasks[1], 4, "stock")
+    assert [sample.correct for sample in samples] == [True, True, False, False]
 
 
-@pytest.mark.parametrize("task", [CHOICE, WRITTEN], ids=lambda task: task.name)
+def test_both_scorers_answer_the_same(loaded: LoadedModel, files: Suite) -> None:
+    for task in files.tasks:
+        shared, stock = (scored(loaded, task, 40, scorer) for scorer in SCORERS)
+        for one, other in zip(shared, stock, strict=True):
+            assert (one.item, one.answer, one.correct, one.target) == (
+                other.item,
+                other.answer,
+                other.correct,
+                other.target,
+            )
+            if task.kind == "choice":
+                assert one.right_nats == pytest.approx(other.right_nats, abs=1e-5)
+                assert one.confidence == pytest.approx(other.confidence, abs=1e-5)
+
+
+@pytest.mark.parametrize("scorer", SCORERS)
+@pytest.mark.parametrize("place", [0, 1], ids=["choice", "written"])
 def test_logits_that_are_no_numbers_make_an_error_and_not_a_wrong_answer(
-    task: object, loaded: LoadedModel, files: SuiteFiles
+    place: int, loaded: LoadedModel, files: Suite, scorer: Scorer
 ) -> None:
     with torch.no_grad():
         loaded.model.lm_head.weight[:] = math.nan
-    samples = evaluate(loaded, task, files, limit=5)  # type: ignore[arg-type]
+    samples = scored(loaded, files.tasks[place], 5, scorer)
     assert [sample.error for sample in samples] == [NOT_FINITE] * 5
     assert not any(sample.correct for sample in samples)
 
 
-def test_only_the_items_that_broke_are_in_error(loaded: LoadedModel, files: SuiteFiles) -> None:
+@pytest.mark.parametrize("scorer", SCORERS)
+def test_a_prompt_longer_than_the_model_reads_is_an_error(loaded: LoadedModel, files: Suite, scorer: Scorer) -> None:
+    lengths = [len(f"{item.context}{item.choices[0]}".encode()) for item in CHOICE.items[:40]]
+    loaded.model.config.max_position_embeddings = sorted(lengths)[20]
+    found = [sample.error for sample in scored(loaded, files.tasks[0], 40, scorer)]
+    assert any("tokens that the model reads" in error for error in found)
+    assert any(not error for error in found)
+
+
+@pytest.mark.parametrize("scorer", SCORERS)
+def test_only_the_items_that_broke_are_in_error(loaded: LoadedModel, files: Suite, scorer: Scorer) -> None:
     # One byte's embedding is broken: items whose prompt holds it are in error, the others are not.
     shots = "".join(shot.context + shot.answer for shot in WRITTEN.shots)
     contexts = [item.context for item in WRITTEN.items[:60]]
@@ -89,7 +122,7 @@ def test_only_the_items_that_broke_are_in_error(loaded: LoadedModel, files: Suit
     )
     with torch.no_grad():
         loaded.model.model.embed_tokens.weight[loaded.tokenizer(letter).input_ids[0]] = math.nan
-    found = [sample.error != "" for sample in evaluate(loaded, WRITTEN, files, limit=60)]
+    found = [sample.error != "" for sample in scored(loaded, files.tasks[1], 60, scorer)]
     assert found == [letter in context for context in contexts]
 
 

@@ -88,7 +88,7 @@ def test_logits_that_are_no_numbers_are_errors_and_not_wrong_answers(tiny_models
     with torch.no_grad():
         loaded.model.lm_head.weight[:] = np.nan
     tasks = tuple(task for task in mini() if task.name == "opposites")
-    samples = evaluate(loaded, tasks[0], write_suite(tasks), limit=4)
+    samples = evaluate(loaded, write_suite("one", tasks).tasks, limit=4).samples["opposites"]
     assert [sample.error != "" for sample in samples] == [True] * 4
 
 

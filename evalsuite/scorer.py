@@ -1,0 +1,322 @@
+"""lm-eval's models over loaded weights: one that computes nothing twice, and lm-eval's own for comparison.
+
+`SharedPrefixLM` answers what `hf` answers, in float32 to rounding: each distinct prefix and context is computed once,
+the vocabulary projection at scored places alone. Where a model does not bear sharing (sliding windows, recurrence,
+positions of its own) it makes plain batches. Both note which requests met logits that are not finite, and which were
+cut.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from lm_eval.models.huggingface import HFLM
+from lm_eval.models.utils import handle_stop_sequences, normalize_gen_kwargs, postprocess_generated_text
+
+from evalsuite.forward import Answer, Forward
+from evalsuite.harness import Work
+from evalsuite.packing import Batch, Request, groups_of_prompts, plan
+from sim.shared.manifest import sha256_of_json
+
+if TYPE_CHECKING:
+    from evalsuite.models import LoadedModel
+
+# Measured on two cores with 135M parameters: 1,024 to 4,096 places differ by less than their noise.
+BATCH_TOKENS = {"cpu": 2048, "cuda": 32768, "mps": 8192}
+STOCK_BATCH = 64  # measured: 32, 64 and 128 differ by less than 8 per cent; 64 keeps the logits below 1 GB
+WRITING_ROWS = {"cpu": 64, "cuda": 256, "mps": 64}
+VERSION = 1  # of the plan and the passes: part of what kept answers depend on
+
+
+class Memory(Protocol):
+    """Answers that outlive the process, by what they depend on."""
+
+    def recall(self, keys: Sequence[str]) -> list[dict[str, Any]] | None:
+        """The answers under all these keys, or None if one is missing."""
+
+    def keep(self, answers: dict[str, dict[str, Any]]) -> None:
+        """Keep answers, all or none."""
+
+
+class Notes:
+    """What must be told of an answer besides the answer: by the request's strings.
+
+    Attributes:
+        broken: requests whose logits were not finite.
+        cut: requests longer than the model reads, which lost their beginning.
+        confidence: of what was written from a prompt, the mean log-probability of its tokens, in nats.
+    """
+
+    def __init__(self) -> None:
+        """Nothing noted."""
+        self.broken: set[tuple[str, ...]] = set()
+        self.cut: set[tuple[str, ...]] = set()
+        self.confidence: dict[str, float] = {}
+
+
+class StockLM(HFLM):
+    """lm-eval's own model, log-likelihoods in float32, with notes and without bars."""
+
+    def __init__(
+        self,
+        loaded: LoadedModel,
+        batch_size: int = STOCK_BATCH,
+        on_requests: Callable[[str, int], None] = lambda task, count: None,
+    ) -> None:
+        """Wrap a loaded model."""
+        import torch
+
+        super().__init__(
+            pretrained=loaded.model, tokenizer=loaded.tokenizer, batch_size=batch_size, softmax_dtype=torch.float32
+        )
+        self.notes, self.work = Notes(), Work()
+        self._on_requests = on_requests
+        self._task = ""
+
+    def _advance(self, count: int) -> None:
+        self._on_requests(self._task, count)
+
+    def _by_task(self, requests: Any, answer: Callable[[list[Any]], list[Any]]) -> list[Any]:
+        """Answers to the requests of each task apart, in the requests' order."""
+        out: list[Any] = [None] * len(requests)
+        places: dict[str, list[int]] = {}
+        for place, request in enumerate(requests):
+            places.setdefault(request.task_name or "", []).append(place)
+        for self._task, mine in places.items():
+            for place, found in zip(mine, answer([requests[place] for place in mine]), strict=True):
+                out[place] = found
+        return out
+
+    def _loglikelihood_tokens(self, requests: Any, disable_tqdm: bool = False, override_bs: int | None = None) -> Any:
+        _note_cut(self.notes, requests, self.max_length)
+        self.work.requests += len(requests)
+        self.work.asked_tokens += sum(len(context) + len(ending) - 1 for _, context, ending in requests)
+        self.work.computed_tokens = self.work.asked_tokens
+        found = super()._loglikelihood_tokens(requests, disable_tqdm=True, override_bs=override_bs)
+        self._advance(len(requests))
+        return found
+
+    def loglikelihood(self, requests: Any, disable_tqdm: bool = False) -> Any:
+        """See lm-eval; without its bar."""
+        whole = super().loglikelihood
+        return self._by_task(requests, lambda mine: whole(mine, disable_tqdm=True))
+
+    def generate_until(self, requests: Any, disable_tqdm: bool = False) -> Any:
+        """See lm-eval; without its bar."""
+        return self._by_task(requests, self._generate)
+
+    def _generate(self, requests: list[Any]) -> list[str]:
+        self._prompts = {tuple(self.tok_encode(request.args[0])): request.args[0] for request in requests}
+        found: list[str] = HFLM.generate_until(self, requests, disable_tqdm=True)
+        self._advance(len(requests))
+        return found
+
+    def _model_generate(self, context: Any, max_length: int, stop: list[str], **settings: Any) -> Any:
+        import torch
+        from transformers import LogitsProcessor, LogitsProcessorList
+
+        broken = torch.zeros(context.shape[0], dtype=torch.bool)
+
+        class Watch(LogitsProcessor):
+            """Notes the rows whose logits are not finite."""
+
+            def __call__(self, input_ids: Any, scores: Any) -> Any:
+                broken.logical_or_(~torch.isfinite(scores).all(dim=-1).cpu())
+                return scores
+
+        out = super()._model_generate(
+            context, max_length, stop, logits_processor=LogitsProcessorList([Watch()]), **settings
+        )
+        for row in broken.nonzero().flatten().tolist():
+            tokens = tuple(context[row][settings["attention_mask"][row].bool()].tolist())
+            self.notes.broken.add((self._prompts[tokens],))
+        return out
+
+
+class SharedPrefixLM(StockLM):
+    """lm-eval's model over loaded weights, by shared prefixes.
+
+    Args:
+        loaded: the model.
+        memory: where answers are kept as soon as a batch is computed; None for nowhere.
+        memory_keys: by task, everything that the answers depend on besides the batch.
+        on_requests: called with the task and the number of requests that a batch answered.
+    """
+
+    def __init__(
+        self,
+        loaded: LoadedModel,
+        memory: Memory | None = None,
+        memory_keys: Mapping[str, str] | None = None,
+        on_requests: Callable[[str, int], None] = lambda task, count: None,
+        batch_tokens: int | None = None,
+    ) -> None:
+        """Wrap a loaded model."""
+        super().__init__(loaded, on_requests=on_requests)
+        self.forward = Forward(loaded.model)
+        kind = loaded.model.device.type
+        self.batch_tokens = batch_tokens or BATCH_TOKENS.get(kind, BATCH_TOKENS["cpu"])
+        self.writing_rows = WRITING_ROWS.get(kind, WRITING_ROWS["cpu"])
+        self._memory, self._memory_keys = memory, memory_keys or {}
+
+    def _loglikelihood_tokens(
+        self,
+        requests: list[tuple[tuple[str, str], list[int], list[int]]],
+        disable_tqdm: bool = False,
+        override_bs: int | None = None,
+    ) -> list[tuple[float, bool]]:
+        asked = [Request(tuple(context), tuple(continuation)) for _, context, continuation in requests]
+        whole = plan(asked, self.max_length, self.batch_tokens, self.forward.pair_cost, self.forward.bears_sharing)
+        _note_cut(self.notes, requests, self.max_length)
+        self.work.requests += len(asked)
+        self.work.asked_tokens += whole.asked_tokens
+        self.work.computed_tokens += whole.computed_tokens
+        out: list[tuple[float, bool]] = [(float("nan"), False)] * len(asked)
+        for batch in whole.batches:
+            scored = [one for row in batch.rows for one in row.scored]
+            for one, answer in zip(scored, self._answers(batch), strict=True):
+                out[one.request] = (answer.nats, answer.greedy)
+                self.cache_hook.add_partial("loglikelihood", requests[one.request][0], out[one.request])
+            self._advance(len(scored))
+        return out
+
+    def loglikelihood_rolling(self, requests: Any, disable_tqdm: bool = False) -> list[float]:
+        """See lm-eval; all windows of all texts of a task are planned together."""
+        return self._by_task(requests, self._rolling)
+
+    def _rolling(self, requests: list[Any]) -> list[float]:
+        from lm_eval import utils
+
+        owner: list[int] = []
+        windows: list[Any] = []
+        for index, (text,) in enumerate(request.args for request in requests):
+            for window in utils.get_rolling_token_windows(
+                token_list=self.tok_encode(text),
+                prefix_token=self.prefix_token_id,
+                max_seq_len=self.max_length,
+                context_len=1,
+            ):
+                owner.append(index)
+                windows.append((None, *utils.make_disjoint_window(window)))
+        totals = [0.0] * len(requests)
+        for index, (nats, _) in zip(owner, self._loglikelihood_tokens(windows), strict=True):
+            totals[index] += nats
+        for request, total in zip(requests, totals, strict=True):
+            self.cache_hook.add_partial("loglikelihood_rolling", request.args, total)
+        return totals
+
+    def _generate(self, requests: list[Any]) -> list[str]:
+        """Greedy requests share their prompts' prefixes, sampled ones go the stock way."""
+        out: list[str] = [""] * len(requests)
+        by_settings: dict[str, list[int]] = {}
+        for index, request in enumerate(requests):
+            by_settings.setdefault(repr(sorted(request.args[1].items())), []).append(index)
+        for indices in by_settings.values():
+            kwargs = dict(normalize_gen_kwargs(requests[indices[0]].args[1], self.max_gen_toks))
+            mine = [requests[index] for index in indices]
+            greedy = not kwargs.get("do_sample") and set(kwargs) <= {
+                "do_sample",
+                "until",
+                "max_gen_toks",
+                "temperature",
+            }
+            if greedy and self.forward.bears_sharing:
+                written = self._write(mine, handle_stop_sequences(kwargs["until"], self._eos), kwargs["max_gen_toks"])
+            else:
+                written = super()._generate(mine)
+            for index, text in zip(indices, written, strict=True):
+                out[index] = text
+        return out
+
+    @property
+    def _eos(self) -> str:
+        return str(self.tok_decode([self.eot_token_id], skip_special_tokens=False))
+
+    def _write(self, requests: list[Any], until: list[str], most_tokens: int) -> list[str]:
+        prompts = []
+        for request in requests:
+            tokens = self.tok_encode(request.args[0])
+            if len(tokens) > self.max_length - most_tokens:
+                self.notes.cut.add((request.args[0],))
+            prompts.append(tuple(tokens[-(self.max_length - most_tokens) :]))
+        self.work.requests += len(prompts)
+        self.work.asked_tokens += sum(map(len, prompts))
+        ends = frozenset({int(self.eot_token_id)})
+
+        def done(tokens: Sequence[int]) -> bool:
+            text = self.tok_decode(list(tokens))
+            return any(term and term in text for term in until)
+
+        out = [""] * len(prompts)
+        for prefix, indices in groups_of_prompts(prompts, self.writing_rows):
+            tails = [prompts[index][len(prefix) :] for index in indices]
+            keys = self._keys(["write", prefix, tails, until, most_tokens], len(indices))
+            kept = self._memory.recall(keys) if self._memory else None
+            if kept is None:
+                written = self.forward.write(prefix, tails, most_tokens, ends, done)
+                self.work.computed_tokens += len(prefix) + sum(map(len, tails))
+                kept = [
+                    {"tokens": one.tokens, "nats": one.nats if math.isfinite(one.nats) else None} for one in written
+                ]
+                if self._memory:
+                    self._memory.keep(dict(zip(keys, kept, strict=True)))
+            else:
+                self.work.recalled_requests += len(indices)
+            for index, answer in zip(indices, kept, strict=True):
+                text = self.tok_decode(answer["tokens"])
+                out[index] = postprocess_generated_text(text, stop=until, think_end_token=None)
+                if answer["nats"] is None:
+                    self.notes.broken.add((requests[index].args[0],))
+                else:
+                    self.notes.confidence[requests[index].args[0]] = answer["nats"] / max(len(answer["tokens"]), 1)
+                self.cache_hook.add_partial("generate_until", requests[index].args, out[index])
+            self._advance(len(indices))
+        return out
+
+    def _answers(self, batch: Batch) -> list[Answer]:
+        """Answers to a batch, computed or recalled; a batch is recalled whole or not at all."""
+        count = sum(len(row.scored) for row in batch.rows)
+        keys = self._keys(_content(batch), count)
+        kept = self._memory.recall(keys) if self._memory else None
+        if kept is not None:
+            self.work.recalled_requests += count
+            return [
+                Answer(float("nan") if answer["nats"] is None else answer["nats"], answer["greedy"]) for answer in kept
+            ]
+        answers = self.forward.answer(batch)
+        if self._memory:
+            found = (
+                {"nats": answer.nats if math.isfinite(answer.nats) else None, "greedy": answer.greedy}
+                for answer in answers
+            )
+            self._memory.keep(dict(zip(keys, found, strict=True)))
+        return answers
+
+    def _keys(self, content: object, count: int) -> list[str]:
+        """One key an answer: what the batch holds decides the last digits of all its answers."""
+        if self._memory is None:
+            return []
+        whole = sha256_of_json([VERSION, self._memory_keys.get(self._task, ""), content])
+        return [f"{whole}/{place}" for place in range(count)]
+
+
+def _note_cut(notes: Notes, requests: Sequence[Any], max_length: int) -> None:
+    for strings, context, ending in requests:
+        if strings is not None and len(context) + len(ending) > max_length + 1:
+            notes.cut.add(strings)
+
+
+def _content(batch: Batch) -> list[Any]:
+    """All that decides the answers to a batch, as plain data."""
+    return [
+        batch.prefix,
+        [
+            [
+                [(segment.parent, segment.tokens) for segment in row.segments],
+                [(one.nodes, one.targets) for one in row.scored],
+            ]
+            for row in batch.rows
+        ],
+    ]
