@@ -15,7 +15,7 @@ from typing import Literal
 from sim.shared.errors import InputError
 
 # Listed, not discovered: a benchmark exists when it stands here.
-NAMES = ("cli", "market")
+NAMES = ("cli", "market", "scorer")
 
 
 @dataclass(frozen=True)

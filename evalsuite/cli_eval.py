@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
@@ -39,7 +39,7 @@ def run_command(
     from sim.shared.errors import UnfinishedItems
 
     names = [name.strip() for name in models.split(",") if name.strip()]
-    chosen = None if tasks is None else [name.strip() for name in tasks.split(",") if name.strip()]
+    chosen = _names(tasks)
     parts = ["undercut", "eval", "run", "--models", ",".join(names), "--suite", suite]
     parts += [] if tasks is None else ["--tasks", tasks]
     parts += [] if limit is None else ["--limit", str(limit)]
@@ -83,19 +83,65 @@ def tasks_command(suite: Suite = "mini", data_dir: DataDir = None, json: Json = 
                 "floor": task.floor,
                 "measures": task.measures,
                 "cluster_is": task.cluster_is,
+                "rejected": len(task.rejected),
             }
             for task in tasks
         ]
         emit_json({"rows": rows})
     else:
-        typer.echo(f"{'task':<14} {'class':<8} {'kind':<9} {'items':>5} {'facts':>5} {'chance':>6}  measures")
+        typer.echo(
+            f"{'task':<18} {'class':<8} {'kind':<10} {'items':>6} {'facts':>6} {'chance':>6} {'bad':>4}  measures"
+        )
         for task in tasks:
             floor = " (a floor for small models)" if task.floor else ""
             typer.echo(
-                f"{task.name:<14} {task.task_class:<8} {task.kind:<9} {task.items:>5} {task.clusters:>5} "
-                f"{task.chance:>6.2f}  {task.measures}{floor}"
+                f"{task.name:<18} {task.task_class:<8} {task.kind:<10} {_count(task.items):>6} "
+                f"{_count(task.clusters):>6} {task.chance:>6.2f} {len(task.rejected):>4}  {task.measures}{floor}"
             )
     next_command(f"undercut eval run --models smollm2-135m-instruct --suite {suite}")
+
+
+@eval_app.command("parity")
+def parity_command(
+    model: Annotated[str, typer.Option(help="The model.")] = "smollm2-135m-instruct",
+    suite: Suite = "mini",
+    tasks: Annotated[str | None, typer.Option(help="Tasks parted by commas; by default all.")] = None,
+    limit: Annotated[int | None, typer.Option(help="Items a task; by default all.")] = None,
+    dtype: Annotated[str, typer.Option(help="float32 (held to the bounds), bfloat16 or auto.")] = "float32",
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """Compare the shared scorer with lm-eval's own on the same requests; exit 1 where a bound does not hold."""
+    from dataclasses import asdict
+
+    from evalsuite.models import DTYPES, load, resolve
+    from evalsuite.parity import certify
+    from evalsuite.suites.find import find_suite
+    from sim.shared.console import emit_json, next_command
+    from sim.shared.errors import InputError
+
+    if dtype not in DTYPES:
+        raise InputError("--dtype", "", dtype, ", ".join(DTYPES), "name one of them")
+    chosen = find_suite(suite, data_dir, _names(tasks)).tasks
+    found = certify(load(resolve(model), cast("Literal['auto', 'bfloat16', 'float32']", dtype)), chosen, limit)
+    if json:
+        emit_json({"rows": [asdict(row) for row in found]})
+    else:
+        typer.echo(
+            f"{'task':<18} {'requests':>8} {'max |d| nats':>12} {'per token':>10} {'differ':>6} {'excused':>7} "
+            f"{'asked':>8} {'computed':>8} {'shared s':>8} {'stock s':>8}  holds"
+        )
+        for row in found:
+            typer.echo(
+                f"{row.task:<18} {row.requests:>8} {row.largest_nats:>12.2e} {row.largest_nats_a_token:>10.2e} "
+                f"{len(row.differing):>6} {len(row.excused):>7} {row.asked_tokens:>8} {row.computed_tokens:>8} "
+                f"{row.shared_s:>8.1f} {row.stock_s:>8.1f}  {'yes' if row.holds else 'NO'}"
+            )
+            if row.differing:
+                typer.echo(f"{'':<18} differing items: {', '.join(row.differing[:20])}")
+    next_command("undercut bench scorer")
+    if not all(row.holds for row in found):
+        raise typer.Exit(1)
 
 
 @eval_app.command("compare")
@@ -141,6 +187,14 @@ def publish_command(
     write_parquet(catalog.frame, out)
     typer.echo(str(out))
     next_command(f"undercut sim run default --catalog {out}")
+
+
+def _count(number: int | None) -> str:
+    return "?" if number is None else str(number)
+
+
+def _names(text: str | None) -> list[str] | None:
+    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
 
 
 def _print_run(run: EvalRun) -> None:

@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from evalsuite.suites.suite import TaskRef
-from sim.shared.errors import MissingExtra
+from evalsuite.suites.suite import Rejected, TaskRef
+from sim.shared.errors import InputError, MissingExtra
 
 if TYPE_CHECKING:
     from evalsuite.models import LoadedModel
@@ -67,12 +67,14 @@ class Work:
         asked_tokens: tokens that one pass for every request would read.
         computed_tokens: tokens read, padding apart.
         recalled_requests: requests whose answers were kept from before.
+        seconds: spent in the model, from its requests to their answers; lm-eval's own work is not in it.
     """
 
     requests: int = 0
     asked_tokens: int = 0
     computed_tokens: int = 0
     recalled_requests: int = 0
+    seconds: float = 0.0
 
     def add(self, other: Work) -> None:
         """Count other work too."""
@@ -80,13 +82,19 @@ class Work:
         self.asked_tokens += other.asked_tokens
         self.computed_tokens += other.computed_tokens
         self.recalled_requests += other.recalled_requests
+        self.seconds += other.seconds
 
 
 @dataclass(frozen=True)
 class Scored:
-    """Samples of one model by task, in the items' order, and what it took to make them."""
+    """Samples of one model by task, in the items' order, and what it took to make them.
+
+    Attributes:
+        answers: by the request's strings, the log-likelihood with its greedy flag, or the text written.
+    """
 
     samples: dict[str, list[Sample]]
+    answers: dict[tuple[str, ...], Any]
     work: Work
 
 
@@ -113,10 +121,12 @@ def evaluate(
         on_requests: called with a task's name and the number of its requests just answered.
 
     Raises:
+        InputError: if a data set cannot be fetched.
         MissingExtra: if lm-eval is not installed.
     """
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")
-    os.environ.setdefault("HF_DATASETS_OFFLINE", "1")
+    if all(task.include for task in tasks):
+        os.environ.setdefault("HF_HUB_OFFLINE", "1")
+        os.environ.setdefault("HF_DATASETS_OFFLINE", "1")
     try:
         import datasets
         import lm_eval
@@ -138,23 +148,47 @@ def evaluate(
             model = SharedPrefixLM(loaded, memory, keys, advance)
         else:
             model = StockLM(loaded, on_requests=advance)
+        recorder = _Recorder()
+        model.cache_hook = recorder
         folders = sorted({str(task.include) for task in tasks if task.include})
         shipped = any(task.include is None for task in tasks)
-        found: Any = lm_eval.simple_evaluate(
-            model=model,
-            tasks=list(names),
-            task_manager=TaskManager(include_path=folders or None, include_defaults=shipped),
-            limit=limit,
-            log_samples=True,
-            bootstrap_iters=0,
-        )
+        try:
+            found: Any = lm_eval.simple_evaluate(
+                model=model,
+                tasks=list(names),
+                task_manager=TaskManager(include_path=folders or None, include_defaults=shipped),
+                limit=limit,
+                log_samples=True,
+                bootstrap_iters=0,
+            )
+        except (ConnectionError, datasets.exceptions.DatasetNotFoundError) as error:
+            raise InputError(
+                "--suite", "", f"{type(error).__name__}: {error}", "a hub that can be reached",
+                "connect, or use copies of the data sets: --suite local --data-dir FOLDER",
+            ) from error  # fmt: skip
     samples = {}
     for task in tasks:
         rows = [
             row for row in found["samples"][task.lm_eval_name] if task.counted_filter in ("", row.get("filter", "none"))
         ]
         samples[task.name] = [_sample(task, row, model) for row in sorted(rows, key=lambda row: row["doc_id"])]
-    return Scored(samples, model.work)
+    return Scored(samples, recorder.answers, model.work)
+
+
+class _Recorder:
+    """Stands where lm-eval's cache would: is told every answer when it is there."""
+
+    def __init__(self) -> None:
+        self.answers: dict[tuple[str, ...], Any] = {}
+
+    def add_partial(self, kind: str, arguments: tuple[Any, ...], answer: Any) -> None:
+        self.answers[tuple(part for part in arguments if isinstance(part, str))] = answer
+
+
+def rejection(task: str, item: Rejected) -> Sample:
+    """The sample of an item that could not even be asked."""
+    nan = math.nan
+    return Sample(task, item.item, item.item, False, False, "", "", nan, nan, nan, item.reason)
 
 
 def _sample(task: TaskRef, raw: dict[str, Any], model: SharedPrefixLM | StockLM) -> Sample:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evalsuite.cost import Cost, costs, read_rent
-from evalsuite.harness import SCORERS, Scorer, Work, evaluate
+from evalsuite.harness import SCORERS, Scorer, Work, evaluate, rejection
 from evalsuite.meter import Timing, meter_models, peak_memory_bytes, weights_bytes
 from evalsuite.models import LoadedModel, ModelSpec, fingerprints, load, resolve
 from evalsuite.precision import fastest_dtype
@@ -84,7 +84,7 @@ def run_eval(
     specs = _specs(models)
     if scorer not in SCORERS:
         raise InputError("--scorer", "", scorer, ", ".join(SCORERS), "name one of them")
-    chosen = _chosen(find_suite(suite, data_dir), tasks)
+    chosen = find_suite(suite, data_dir, tasks)
     if limit is not None and limit < 1:
         raise InputError("--limit", "", limit, "a whole number of at least 1", "leave it out to run all items")
     writable_dir(out.parent, "--out")
@@ -221,7 +221,8 @@ def _score(
     scored = evaluate(loaded[spec.name], missing, limit, scorer, store, batch_keys, advance)
     work.add(scored.work)
     for name, samples in scored.samples.items():
-        frames[name] = keep_samples(store, keys[name], samples)
+        rejected = [rejection(name, item) for item in next(task for task in tasks if task.name == name).rejected]
+        frames[name] = keep_samples(store, keys[name], [*samples, *rejected])
         progress.advance(left.pop(name), f"{spec.name} {name}")
     return _named(frames, tasks, spec), time.monotonic() - started_s
 
@@ -252,14 +253,6 @@ def _specs(models: Sequence[str]) -> list[ModelSpec]:
     if not models or len(set(models)) != len(models):
         raise InputError("--models", "", ",".join(models), "different names, parted by commas", "name each model once")
     return [resolve(name) for name in models]
-
-
-def _chosen(suite: Suite, names: Sequence[str] | None) -> Suite:
-    known = {task.name: task for task in suite.tasks}
-    for name in names or ():
-        if name not in known:
-            raise InputError("--tasks", "", name, ", ".join(known), "list them with: undercut eval tasks")
-    return Suite(suite.name, tuple(known[name] for name in known if names is None or name in names))
 
 
 def _teacher(spec: ModelSpec, specs: Sequence[ModelSpec]) -> str:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 Role = Literal["teacher", "student"]
 CARD_NAME = "card.json"
 FINGERPRINT_NAME = "fingerprint.json"
+DTYPES = ("auto", "bfloat16", "float32")
 DEFAULT_TEACHER = "smollm2-135m-instruct"
 
 

@@ -9,6 +9,7 @@ cut.
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -84,9 +85,11 @@ class StockLM(HFLM):
         places: dict[str, list[int]] = {}
         for place, request in enumerate(requests):
             places.setdefault(request.task_name or "", []).append(place)
+        started_s = time.monotonic()
         for self._task, mine in places.items():
             for place, found in zip(mine, answer([requests[place] for place in mine]), strict=True):
                 out[place] = found
+        self.work.seconds += time.monotonic() - started_s
         return out
 
     def _loglikelihood_tokens(self, requests: Any, disable_tqdm: bool = False, override_bs: int | None = None) -> Any:

@@ -12,6 +12,14 @@ Kind = Literal["choice", "generate", "likelihood"]
 
 
 @dataclass(frozen=True)
+class Rejected:
+    """An item that cannot be asked, and why; it counts as an error, not as a wrong answer."""
+
+    item: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class TaskRef:
     """A task that lm-eval can run.
 
@@ -29,6 +37,7 @@ class TaskRef:
         include: the folder of its YAML; None for a task that lm-eval ships.
         content_sha256: hash of all that decides its scores: items, examples, prompt, settings.
         counted_filter: the lm-eval filter whose score counts, where it has several; "" for the only one.
+        rejected: items of its files that cannot be asked.
     """
 
     name: str
@@ -44,6 +53,7 @@ class TaskRef:
     include: Path | None
     content_sha256: str
     counted_filter: str = ""
+    rejected: tuple[Rejected, ...] = ()
 
 
 @dataclass(frozen=True)

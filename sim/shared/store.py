@@ -132,7 +132,8 @@ class Store:
                     with connection:
                         connection.execute("INSERT OR REPLACE INTO kept VALUES (?, ?, ?)", (key, text, checksum))
                     saved.add(key)
-        note(f"{self.path} was damaged: set aside as {aside.name}, {len(saved)} finished rows saved; the rest is done again")
+        told = f"set aside as {aside.name}, {len(saved)} finished rows saved; the rest is done again"
+        note(f"{self.path} was damaged: {told}")
         return connection
 
 

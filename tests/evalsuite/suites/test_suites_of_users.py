@@ -1,0 +1,177 @@
+"""Users' data sets: found by their files, asked with lm-eval's prompts, bad items told and left out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evalsuite.suites.find import find_suite
+from evalsuite.suites.suite import Suite
+from sim.shared.errors import InputError, UndercutError
+
+SHARED = Path(__file__).resolve().parents[4] / "shared" / "datasets"
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UNDERCUT_CACHE_DIR", str(tmp_path / "cache"))
+
+
+def lines(path: Path, rows: list[Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+
+
+def published(root: Path) -> None:
+    """Two items of each benchmark, in the layout of its authors."""
+    lines(root / "piqa" / "valid.jsonl", [{"goal": f"goal {n}", "sol1": "this", "sol2": "that"} for n in range(2)])
+    (root / "piqa" / "valid-labels.lst").write_text("0\n1\n", encoding="utf-8")
+    lines(root / "gsm8k" / "test.jsonl", [{"question": f"{n} and 1?", "answer": f"so\n#### {n + 1}"} for n in range(2)])
+    lines(root / "gsm8k" / "train.jsonl", [{"question": f"{n}?", "answer": f"#### {n}"} for n in range(8)])
+    svamp = [{"ID": f"chal-{n}", "Body": "He had 3 eggs", "Question": "How many?", "Answer": 3.0} for n in range(2)]
+    (root / "svamp").mkdir()
+    (root / "svamp" / "SVAMP.json").write_text(json.dumps(svamp), encoding="utf-8")
+    for name in ("one", "two"):
+        pairs = [{"sentence_good": "a b", "sentence_bad": "b a", "UID": name, "pairID": str(n)} for n in range(2)]
+        lines(root / "blimp" / "data" / f"{name}.jsonl", pairs)
+    for name in ("with", "no"):
+        sums = [{"context": "1 + 1 =", "continuation": " 2"}] * 2
+        lines(root / "sums" / f"simple_arithmetic_{name}spaces.jsonl", sums)
+    scene = {"activity_label": "A", "ctx_a": "He", "ctx_b": "then", "endings": ["a", "b", "c", "d"], "label": 2}
+    lines(root / "hellaswag" / "hellaswag_val.jsonl", [scene] * 2)
+    for name in ("Easy", "Challenge"):
+        choices = [{"text": word, "label": letter} for word, letter in zip(("x", "y", "z"), "ABC", strict=True)]
+        question = {"id": name, "question": {"stem": "Which?", "choices": choices}, "answerKey": "B"}
+        lines(root / "arc" / f"ARC-{name}-Test.jsonl", [question, {**question, "id": f"{name}2"}])
+    (root / "mmlu" / "test").mkdir(parents=True)
+    (root / "mmlu" / "test" / "law_test.csv").write_text('"What, now?",a,b,c,d,C\nWhich?,a,b,c,d,A\n', encoding="utf-8")
+    lines(root / "boolq" / "dev.jsonl", [{"question": "is it", "title": "t", "answer": True, "passage": "It is."}] * 2)
+    lines(root / "lambada" / "lambada_test.jsonl", [{"text": "one two three"}] * 2)
+    noun = {"qID": "q", "sentence": "The cat ate as _ was hungry.", "option1": "cat", "option2": "dog", "answer": "1"}
+    lines(root / "winogrande" / "dev.jsonl", [noun, {**noun, "qID": "r"}])
+
+
+def test_every_benchmark_is_found_by_its_layout_and_read_whole(tmp_path: Path) -> None:
+    published(tmp_path / "sets")
+    suite = find_suite("local", tmp_path / "sets")
+    assert {task.name for task in suite.tasks} == {
+        "piqa", "gsm8k", "svamp", "blimp", "arithmetic_spaced", "arithmetic_dense", "hellaswag", "arc_easy",
+        "arc_challenge", "mmlu", "boolq", "lambada", "winogrande",
+    }  # fmt: skip
+    assert all(task.items == (4 if task.name == "blimp" else 2) for task in suite.tasks)
+    assert not any(task.rejected for task in suite.tasks)
+    blimp = next(task for task in suite.tasks if task.name == "blimp")
+    assert blimp.clusters == 2
+    assert find_suite("local", tmp_path / "sets") == suite
+
+
+def test_the_prompts_are_those_of_lm_evals_own_tasks(tmp_path: Path) -> None:
+    """lm-eval builds the requests of its own task's prompt from our documents."""
+    pytest.importorskip("lm_eval")
+    from lm_eval.tasks import TaskManager
+
+    published(tmp_path / "sets")
+    seen: dict[str, list[Any]] = {}
+    for task in find_suite("local", tmp_path / "sets").tasks:
+        manager = TaskManager(include_path=str(task.include), include_defaults=False)
+        loaded = manager.load([task.lm_eval_name])["tasks"][task.lm_eval_name]
+        loaded.build_all_requests(limit=1, rank=0, world_size=1)
+        seen[task.name] = [instance.args for instance in loaded.instances]
+    assert seen["piqa"] == [("Question: goal 0\nAnswer:", " this"), ("Question: goal 0\nAnswer:", " that")]
+    assert seen["gsm8k"][0][0].startswith("Question: 0?\nAnswer: #### 0\n\nQuestion: 1?")
+    assert seen["gsm8k"][0][0].endswith("Question: 0 and 1?\nAnswer:")
+    assert seen["svamp"][0][0] == "Question: He had 3 eggs. How many?\nAnswer:"
+    assert [args[1].strip() for args in seen["blimp"]] == ["a b", "b a"]
+    assert seen["arithmetic_dense"] == [("1 + 1 =", " 2")]
+    assert seen["hellaswag"][0][0] == "A: He Then"
+    assert [args[1] for args in seen["arc_easy"]] == [" x", " y", " z"]
+    assert seen["mmlu"][0][0].endswith("What, now?\nA. a\nB. b\nC. c\nD. d\nAnswer:")
+    assert seen["boolq"][0] == ("It is.\nQuestion: is it?\nAnswer:", " no")
+    assert seen["lambada"] == [("one two", " three")]
+    assert seen["winogrande"][0] == ("The cat ate as cat", " was hungry.")
+
+
+def test_bad_items_are_told_one_by_one_and_the_rest_goes_on(tmp_path: Path) -> None:
+    folder = tmp_path / "sets" / "piqa"
+    good = {"goal": "g", "sol1": "a", "sol2": "b"}
+    lines(folder / "valid.jsonl", [good, {"goal": "g", "sol1": "a"}, good, good, {**good, "goal": ""}, good])
+    path = folder / "valid.jsonl"
+    path.write_bytes(path.read_bytes() + b'\xff\xfe{"goal"\n{"goal": \n')
+    (folder / "valid-labels.lst").write_text("0\n1\n7\n1\n0\n", encoding="utf-8")
+    task = find_suite("local", tmp_path / "sets").tasks[0]
+    assert task.items == 2
+    reasons = {rejected.item: rejected.reason for rejected in task.rejected}
+    assert "the field 'sol2' is missing" in reasons["valid-1"]
+    assert "the label is 7; allowed: 0 to 1" in reasons["valid-2"]
+    assert "not empty" in reasons["valid-4"]
+    assert "has no line 6" in reasons["valid-5"]
+    assert "not UTF-8" in reasons["valid-6"]
+    assert "no JSON" in reasons["valid-7"]
+
+
+def test_an_empty_file_and_an_empty_folder_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "sets" / "svamp").mkdir(parents=True)
+    with pytest.raises(InputError, match="no benchmark's files"):
+        find_suite("local", tmp_path / "sets")
+    (tmp_path / "sets" / "svamp" / "SVAMP.json").write_text("", encoding="utf-8")
+    with pytest.raises(InputError, match=r"SVAMP\.json"):
+        find_suite("local", tmp_path / "sets")
+    with pytest.raises(InputError, match="data-dir"):
+        find_suite("local")
+
+
+def own(tmp_path: Path, rows: list[Any], **described: Any) -> Suite:
+    lines(tmp_path / "mine.jsonl", rows)
+    fields = {"name": "mine", "file": "mine.jsonl", "task_class": "chat", "kind": "choice", **described}
+    (tmp_path / "mine.yaml").write_text(json.dumps(fields), encoding="utf-8")
+    return find_suite(str(tmp_path / "mine.yaml"))
+
+
+def test_a_task_of_ones_own_is_five_lines_and_a_file(tmp_path: Path) -> None:
+    rows = [{"context": f"c{n}", "choices": ["x", "y", "z"], "answer": n % 3} for n in range(6)]
+    task = own(tmp_path, rows, shots=2).tasks[0]
+    assert (task.items, task.chance, task.kind) == (4, pytest.approx(1 / 3), "choice")
+    (tmp_path / "table.csv").write_text("context,choices,answer\nc,x|y,y\nd,x|y,0\n", encoding="utf-8")
+    assert own(tmp_path, rows, file="table.csv").tasks[0].items == 2
+    written = own(tmp_path, [{"context": "2+2=", "answer": 4}], kind="generate").tasks[0]
+    assert (written.items, written.chance) == (1, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ({"choices": ["x", "y"], "answer": 0}, "'context' is missing"),
+        ({"context": "c", "choices": ["x", "y"], "answer": 2}, "allowed: 0 to 1"),
+        ({"context": "c", "choices": ["x"], "answer": 0}, "two different texts"),
+        ({"context": " ", "choices": ["x", "y"], "answer": 0}, "not empty"),
+        ([1], "an object"),
+    ],
+)
+def test_bad_items_of_ones_own_are_told(tmp_path: Path, row: Any, reason: str) -> None:
+    good = {"context": "c", "choices": ["x", "y"], "answer": "y"}
+    task = own(tmp_path, [good, row]).tasks[0]
+    assert task.items == 1
+    assert reason in task.rejected[0].reason
+
+
+def test_a_wrong_description_is_told_with_what_is_allowed(tmp_path: Path) -> None:
+    good = [{"context": "c", "choices": ["x", "y"], "answer": "y"}]
+    with pytest.raises(UndercutError, match="task_class"):
+        own(tmp_path, good, task_class="poetry")
+    with pytest.raises(UndercutError, match="colour"):
+        own(tmp_path, good, colour="blue")
+    with pytest.raises(InputError, match="JSONL or CSV"):
+        own(tmp_path, good, file="missing.jsonl")
+    with pytest.raises(InputError, match="item"):
+        own(tmp_path, [{**good[0], "item": "a"}] * 2)
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason=f"needs copies of GSM8K, PIQA, SVAMP and BLiMP in {SHARED.name}/")
+def test_published_files_are_read_whole() -> None:
+    counts = {task.name: task.items for task in find_suite("local", SHARED).tasks}
+    assert counts == {
+        "piqa": 1838, "gsm8k": 1319, "svamp": 1000, "blimp": 14000, "arithmetic_spaced": 1000, "arithmetic_dense": 1000,
+    }  # fmt: skip
