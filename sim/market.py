@@ -117,7 +117,7 @@ class Market:
         if self.scenario.horizon_days > self._last_report_day:
             self._report()
         imbalance = self.ledger.check()
-        return Outcome(self._tables(), imbalance, self._reviews, self._row_count())
+        return Outcome(self._tables(), imbalance, self._reviews, self.population.columns.row_count)
 
     # -- time ---------------------------------------------------------------------------------------------------
 
@@ -287,10 +287,6 @@ class Market:
 
     def _sells(self, provider: Provider) -> bool:
         return bool(self.board.on_sale[self._own[provider.name]].any())
-
-    def _row_count(self) -> int:
-        columns = getattr(self.population, "columns", None)
-        return columns.row_count if columns is not None else 0
 
 
 def _population(scenario: Scenario, offers: list[str], streams: Streams) -> Population:

@@ -101,7 +101,7 @@ class CostPlus(Reviewed):
 
 
 class Match(Reviewed):
-    """The rival's price vector, never below own cost times (1 + floor_markup)."""
+    """The rival's price vector, never below own cost times (1 + floor_markup), on the own offer nearest in ability."""
 
     kind: Literal["match"]
     rival: Name = Field(description="name of the rival offer")
@@ -109,7 +109,10 @@ class Match(Reviewed):
 
 
 class Undercut(Reviewed):
-    """The rival's price vector less the share `by`, never below own cost times (1 + floor_markup)."""
+    """The rival's price vector less the share `by`, never below own cost times (1 + floor_markup).
+
+    It is posted on the own offer nearest to the rival in ability; other own offers keep their prices.
+    """
 
     kind: Literal["undercut"]
     rival: Name = Field(description="name of the rival offer")

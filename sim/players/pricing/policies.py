@@ -58,20 +58,22 @@ def review(
 def _against(
     rival: str, by: float, floor_markup: float, board: Board, beliefs: Beliefs, movable: list[int]
 ) -> list[Posting]:
-    """The rival's vector less `by`, raised as a whole where it would fall below own cost times (1 + floor)."""
+    """The rival's vector less `by`, raised as a whole where it would fall below own cost times (1 + floor).
+
+    Of several own offers the one nearest to the rival in ability meets it; the others keep their prices.
+    """
     index = board.index(rival)
     if not board.on_sale[index]:
         return []
+    ability = board.theta.mean(axis=0)
+    offer = min(movable, key=lambda own: (abs(ability[own] - ability[index]), own))
     requests = beliefs.requests_per_day(board)
-    out = []
-    for offer in movable:
-        target = board.price[:, index] * (1.0 - by)
-        floor = board.basket_usd(board.cost[:, offer], requests) * (1.0 + floor_markup)
-        reached = board.basket_usd(target, requests)
-        if reached < floor:
-            target = target * (floor / reached) if reached > 0 else board.cost[:, offer] * (1.0 + floor_markup)
-        out.append(Posting(offer, target))
-    return out
+    target = board.price[:, index] * (1.0 - by)
+    floor = board.basket_usd(board.cost[:, offer], requests) * (1.0 + floor_markup)
+    reached = board.basket_usd(target, requests)
+    if reached < floor:
+        target = target * (floor / reached) if reached > 0 else board.cost[:, offer] * (1.0 + floor_markup)
+    return [Posting(offer, target)]
 
 
 def within_bounds(price: np.ndarray, list_price: np.ndarray) -> np.ndarray:

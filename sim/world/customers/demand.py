@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from sim.world.board import Board
+from sim.world.customers.columns import Columns
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,8 @@ class Demand:
 
 class Population(Protocol):
     """Customers who hold one offer (or none) in each task class, and review it now and then."""
+
+    columns: Columns
 
     def start(self, board: Board) -> None:
         """Everybody chooses once, without switching cost."""
