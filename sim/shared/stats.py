@@ -135,3 +135,41 @@ def _by_cluster(values: np.ndarray, clusters: Sequence[object]) -> tuple[np.ndar
     sums = np.zeros((int(codes.max()) + 1, *values.shape[1:]))
     np.add.at(sums, codes, values)
     return sums, np.bincount(codes).astype(float)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """P-values adjusted for many tests at once (Holm 1979), in the order given; capped at 1."""
+    order = sorted(range(len(p_values)), key=p_values.__getitem__)
+    out = [1.0] * len(p_values)
+    largest = 0.0
+    for place, index in enumerate(order):
+        largest = max(largest, min((len(order) - place) * p_values[index], 1.0))
+        out[index] = largest
+    return out
+
+
+def non_inferior(interval: Interval, margin: float) -> bool:
+    """Whether a difference (new less old) lies above minus `margin` with all of its interval."""
+    return interval.low > -margin
+
+
+def detectable_difference(items: float, discordant_share: float, power: float = 0.8, confidence: float = 0.95) -> float:
+    """Least paired difference of accuracies that McNemar's test finds with the given power.
+
+    Solves n = (z_a * sqrt(d) + z_b * sqrt(d - x^2))^2 / x^2 for x (Connor 1987), d the share of items on which the two
+    differ; items that share clusters count as fewer. NaN where not even all discordant items on one side would do.
+    """
+    from scipy.optimize import brentq
+    from scipy.stats import norm
+
+    if not items > 0 or not 0 < discordant_share <= 1:
+        return math.nan
+    z_a, z_b = float(norm.ppf((1.0 + confidence) / 2.0)), float(norm.ppf(power))
+
+    def missing(x: float) -> float:
+        root = math.sqrt(max(discordant_share - x * x, 0.0))
+        return (z_a * math.sqrt(discordant_share) + z_b * root) ** 2 / (x * x) - items
+
+    if missing(discordant_share) > 0:
+        return math.nan
+    return float(brentq(missing, 1e-9, discordant_share))

@@ -1,13 +1,19 @@
+import math
+
 import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
 from sim.shared.stats import (
+    Interval,
     accuracy_stderr,
     bootstrap_means,
     cluster_stderr,
+    detectable_difference,
+    holm,
     mcnemar_exact,
     mean_interval,
+    non_inferior,
     paired_difference,
 )
 
@@ -83,3 +89,59 @@ def test_differences_that_are_all_equal_still_leave_doubt():
     assert -0.7 < interval.high < -0.3
     assert interval.stderr > 0
     assert paired_difference([1.0] * 300, [0.0] * 300, range(300), 0).high < -0.98
+
+
+def test_holm_is_that_of_the_textbook_and_keeps_the_order() -> None:
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([0.9, 0.6]) == [1.0, 1.0]
+    assert holm([]) == []
+
+
+def test_non_inferiority_needs_the_whole_interval_above_the_margin() -> None:
+    assert non_inferior(Interval(-0.01, 0.01, -0.029, 0.01), 0.03)
+    assert not non_inferior(Interval(0.01, 0.02, -0.031, 0.05), 0.03)
+
+
+def test_the_detectable_difference_is_found_as_often_as_its_power_says() -> None:
+    items, discordant = 400, 0.3
+    difference = detectable_difference(items, discordant)
+    rng = np.random.default_rng(0)
+    gains, losses = (discordant + difference) / 2, (discordant - difference) / 2
+    found = 0
+    rounds = 1500
+    for _ in range(rounds):
+        gained, lost, _ = rng.multinomial(items, [gains, losses, 1 - discordant])
+        first = np.array([1.0] * lost + [0.0] * (items - lost))
+        second = np.array([0.0] * lost + [1.0] * gained + [0.0] * (items - lost - gained))
+        found += mcnemar_exact(first, second) < 0.05
+    # The exact test is a little conservative beside the normal formula.
+    assert 0.72 < found / rounds < 0.84
+    assert math.isnan(detectable_difference(10, 0.05))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [1, 4])
+def test_intervals_of_paired_differences_cover_the_truth(size: int) -> None:
+    """95 per cent intervals over clusters of `size` items that share a difficulty cover between 93 and 97 per cent."""
+    rng = np.random.default_rng(size)
+    nodes, weights = np.polynomial.hermite_e.hermegauss(80)
+    truth = float(weights @ (1 / (1 + np.exp(nodes - 0.4)) - 1 / (1 + np.exp(nodes - 1.0))) / weights.sum())
+    clusters = 200
+    names = np.repeat(np.arange(clusters), size)
+    covered, rounds = 0, 2000
+    for round_ in range(rounds):
+        difficulty = np.repeat(rng.normal(size=clusters), size)
+        first = (rng.random(clusters * size) < 1 / (1 + np.exp(difficulty - 1.0))).astype(float)
+        second = (rng.random(clusters * size) < 1 / (1 + np.exp(difficulty - 0.4))).astype(float)
+        interval = paired_difference(first, second, list(names), round_, replicates=600)
+        covered += interval.low <= truth <= interval.high
+    assert 0.93 <= covered / rounds <= 0.97
+
+
+def test_mcnemar_agrees_with_scipys_binomial_and_with_symmetry() -> None:
+    from scipy.stats import binomtest
+
+    first = np.array([1.0] * 12 + [0.0] * 3 + [1.0] * 20)
+    second = np.array([0.0] * 12 + [1.0] * 3 + [1.0] * 20)
+    assert mcnemar_exact(first, second) == pytest.approx(binomtest(3, 15, 0.5).pvalue)
+    assert mcnemar_exact(first, second) == mcnemar_exact(second, first)
