@@ -117,11 +117,12 @@ def bench_command(
 def dashboard_command(
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 8501,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    catalog: Annotated[Path | None, typer.Option(help="Models to show; by default the shipped ones.")] = None,
 ) -> None:
     """Open the dashboard in a browser."""
     from dashboard.serve import serve
 
-    raise typer.Exit(serve(host, port))
+    raise typer.Exit(serve(host, port, catalog))
 
 
 @app.command("export")

@@ -45,6 +45,17 @@ class Stopwatch:
         self.seconds[name] = round(time.monotonic() - started_s, 1)
 
 
+@dataclass(frozen=True)
+class Told:
+    """What the demo has to tell once its folder stands."""
+
+    answer: EntryAnswer
+    student: Student
+    measured: EvalRun
+    tables: dict[str, str]
+    watch: Stopwatch
+
+
 def run_demo(
     out: Path,
     tokens: int | None = None,
@@ -61,6 +72,7 @@ def run_demo(
         InputError: for a wrong budget or a folder that cannot be written.
         RunInterrupted: on Ctrl-C; what was finished is kept in the cache.
     """
+    from sim.shared.console import emit_json, next_command
     from sim.shared.manifest import MANIFEST_NAME
     from sim.shared.paths import replacing_dir
 
@@ -72,14 +84,20 @@ def run_demo(
     command = f"undercut demo{options} --seed {seed}"
     try:
         with replacing_dir(out, MANIFEST_NAME, source="--out") as beside:
-            _run(beside, out, tokens, minutes, seed, json, command)
+            told = _run(beside, out, tokens, minutes, seed, command)
     except (KeyboardInterrupt, RunInterrupted):
         raise RunInterrupted("the cache (weights, text, finished scores)", f"{command} --out {out}") from None
+    if json:
+        answer = {"sentence": told.answer.sentence} | {
+            name: asdict(found) for name, found in told.answer.estimates.items()
+        }
+        emit_json({"answer": answer, "tables": told.tables, "seconds": told.watch.seconds})
+    else:
+        _print_story(told.answer, told.student, told.measured, out, told.watch)
+    next_command(f"undercut dashboard --catalog {out / 'catalog.parquet'}")
 
 
-def _run(
-    folder: Path, out: Path, tokens: int | None, minutes: float | None, seed: int, json: bool, command: str
-) -> None:
+def _run(folder: Path, out: Path, tokens: int | None, minutes: float | None, seed: int, command: str) -> Told:
     from dashboard.export import export_run
     from evalsuite.distill.recipe import read_recipe
     from evalsuite.distill.student import PRUNED_SUFFIX, make_student
@@ -90,7 +108,7 @@ def _run(
     from sim.runner import run
     from sim.scenario.load import load_scenario
     from sim.shared.catalog import read_catalog
-    from sim.shared.console import Progress, emit_json, next_command
+    from sim.shared.console import Progress
     from sim.shared.manifest import Input, Manifest
     from sim.shared.paths import data_dir
     from sim.shared.tables import write_parquet
@@ -125,28 +143,19 @@ def _run(
         str(path.relative_to(folder).with_suffix("")): str(out / path.relative_to(folder))
         for path in sorted(folder.rglob("*.parquet"))
     }
+    made = {name: value for name, value in asdict(student).items() if name != "seconds"}
     Manifest(
         kind=DEMO_KIND,
         command=command,
-        settings={"seed": seed, "seconds": watch.seconds, "student": asdict(student)},
+        settings={"seed": seed, "student": made},
+        took={"seconds": watch.seconds, "student_seconds": student.seconds},
         inputs=(
             Input("teacher and student", "measured", f"undercut eval run, suite {SUITE}"),
             Input("models of the market", "cited", "data/published_models.csv"),
             Input("transfer from small to large, tastes, difficulties, behaviour", "assumed", f"scenario {SCENARIO}"),
         ),
     ).write(folder)
-    if json:
-        emit_json(
-            {
-                "answer": {"sentence": answer.sentence}
-                | {name: asdict(found) for name, found in answer.estimates.items()},
-                "tables": tables,
-                "seconds": watch.seconds,
-            }
-        )
-    else:
-        _print_story(answer, student, measured, out, watch)
-    next_command("undercut dashboard")
+    return Told(answer, student, measured, tables, watch)
 
 
 def _write_answer(folder: Path, answer: EntryAnswer, student: Student, measured: EvalRun) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from sim.shared.errors import InputError, MissingExtra
 
 APP = Path(__file__).with_name("app.py")
 HOST, PORT = "127.0.0.1", 8501
+CATALOG_VARIABLE = "UNDERCUT_CATALOG"  # tells the server's process which catalog to show
 # A wheel carries no .streamlit/config.toml, so every setting stands here.
 SETTINGS: dict[str, str] = {
     "browser.gatherUsageStats": "false",
@@ -31,11 +33,12 @@ def arguments(host: str, port: int) -> list[str]:
     return [sys.executable, "-m", "streamlit", "run", str(APP), *flags]
 
 
-def serve(host: str = HOST, port: int = PORT) -> int:
+def serve(host: str = HOST, port: int = PORT, catalog: Path | None = None) -> int:
     """Serve until interrupted; returns the server's exit code, 130 after Ctrl-C.
 
     Raises:
-        InputError: for a port out of range or in use; MissingExtra where Streamlit is not installed.
+        InputError: for a catalog that cannot be read, or a port out of range or in use.
+        MissingExtra: where Streamlit is not installed.
     """
     import importlib.util
     import socket
@@ -53,7 +56,13 @@ def serve(host: str = HOST, port: int = PORT) -> int:
             "--host, --port", "", f"{host}:{port}", "an address of this machine with a free port",
             f"choose another one ({error.strerror or error})",
         ) from error  # fmt: skip
-    process = subprocess.Popen(arguments(host, port))
+    environment = dict(os.environ)
+    if catalog is not None:
+        from sim.shared.catalog import read_catalog
+
+        read_catalog(catalog)
+        environment[CATALOG_VARIABLE] = str(catalog.resolve())
+    process = subprocess.Popen(arguments(host, port), env=environment)
     # Asked to end, take the server along; it would outlive this process and keep the port.
     signal.signal(signal.SIGTERM, lambda *_: process.terminate())
     try:

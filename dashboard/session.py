@@ -5,7 +5,9 @@ The server's runs and catalog are shared by all sessions; nothing of one session
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
+from pathlib import Path
 
 import streamlit as st
 
@@ -13,10 +15,11 @@ from dashboard import controls
 from dashboard.figures import Event, Figure
 from dashboard.jobs import Runs
 from dashboard.load import Pair, PairedRuns, Question, expected, question
+from dashboard.serve import CATALOG_VARIABLE
 from dashboard.theme import Look, looks
 from sim.scenario.load import load_scenario, shipped_scenarios
 from sim.scenario.scenario import Scenario
-from sim.shared.catalog import Catalog, shipped_catalog
+from sim.shared.catalog import Catalog, read_catalog, shipped_catalog
 from sim.shared.errors import InputError
 from sim.shared.units import DAYS_PER_MONTH
 from sim.study.entry import EntryAnswer, entry_answer
@@ -71,8 +74,9 @@ def runs() -> Runs:
 
 @st.cache_resource(show_spinner=False)
 def catalog() -> Catalog:
-    """The shipped catalog."""
-    return shipped_catalog()
+    """The catalog that the command named, else the shipped one."""
+    named = os.environ.get(CATALOG_VARIABLE)
+    return read_catalog(Path(named)) if named else shipped_catalog()
 
 
 @st.cache_resource(show_spinner=False)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dashboard.labels import label
+from evalsuite.tables import ALL_TABLES as EVAL_TABLES
 from sim.results import RESULT_TABLES
 from sim.shared.catalog import CATALOG
 from sim.shared.errors import InputError
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SCENARIO_NAME = "scenario.yaml"
-KNOWN_TABLES: tuple[TableSpec, ...] = (*RESULT_TABLES, DIFFERENCES, CATALOG)
+KNOWN_TABLES: tuple[TableSpec, ...] = (*RESULT_TABLES, DIFFERENCES, CATALOG, *EVAL_TABLES)
 LAST_DAYS = 28.0  # "at the end" is the mean of the last four weeks
 
 

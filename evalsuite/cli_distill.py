@@ -25,6 +25,7 @@ def run_command(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
 ) -> None:
     """Make a student by each recipe; `undercut eval run --models NAME` then knows it by name."""
+    import shlex
     from dataclasses import asdict
 
     from evalsuite.distill.recipe import read_recipe
@@ -35,7 +36,12 @@ def run_command(
     read = [read_recipe(recipe) for recipe in recipes]
     if name is not None and len(read) > 1:
         raise InputError("--name", "", name, "one recipe", "run the recipes one by one, or leave the name out")
-    students = [make_student(recipe, name or f"{recipe.name}-student", tokens, minutes, seed, fresh) for recipe in read]
+    options = (("--name", name), ("--tokens", tokens), ("--minutes", minutes), ("--seed", seed))
+    given = [part for option, value in options if value is not None for part in (option, str(value))]
+    command = shlex.join(["undercut", "distill", "run", *recipes, *given, *(["--fresh"] if fresh else [])])
+    students = [
+        make_student(recipe, name or f"{recipe.name}-student", tokens, minutes, seed, fresh, command) for recipe in read
+    ]
     if json:
         emit_json({"rows": [asdict(student) for student in students]})
     else:

@@ -45,7 +45,7 @@ def run_command(
     parts += [] if limit is None else ["--limit", str(limit)]
     parts += [] if data_dir is None else ["--data-dir", str(data_dir)]
     parts += [] if scorer == "shared" else ["--scorer", scorer]
-    command = shlex.join([*parts, "--out", str(out)])
+    command = shlex.join(parts)
     run = run_eval(names, suite, out, limit, chosen, command, cast("Scorer", scorer), data_dir)
     if json:
         emit_json(
@@ -122,6 +122,8 @@ def parity_command(
 
     if dtype not in DTYPES:
         raise InputError("--dtype", "", dtype, ", ".join(DTYPES), "name one of them")
+    if limit is not None and limit < 1:
+        raise InputError("--limit", "", limit, "a whole number of at least 1", "leave it out to run all items")
     chosen = find_suite(suite, data_dir, _names(tasks)).tasks
     found = certify(load(resolve(model), cast("Literal['auto', 'bfloat16', 'float32']", dtype)), chosen, limit)
     if json:
@@ -179,10 +181,13 @@ def publish_command(
     """Write a run's catalog, validated, as a file that the market reads."""
     from sim.shared.catalog import read_catalog
     from sim.shared.console import next_command
+    from sim.shared.errors import InputError
     from sim.shared.paths import writable_dir
     from sim.shared.tables import write_parquet
 
     catalog = read_catalog(run / "catalog.parquet")
+    if out.is_dir() or out.suffix != ".parquet":
+        raise InputError("--out", "", str(out), "a file that ends in .parquet", "name the file")
     writable_dir(out.parent, "--out")
     write_parquet(catalog.frame, out)
     typer.echo(str(out))

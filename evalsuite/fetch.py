@@ -148,7 +148,7 @@ def _from_hub(source: HubSource) -> Path:
         raise MissingExtra(error.name or "huggingface_hub", "measure") from error
     try:
         return Path(snapshot_download(source.repository, revision=source.revision, allow_patterns=HUB_FILES))
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
         raise InputError(
             source=f"hub repository {source.repository}",
             received=f"{type(error).__name__}: {str(error).splitlines()[0]}",

@@ -7,13 +7,15 @@ projection is applied to scored places alone. Where nothing is shared the pass i
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from evalsuite.packing import Batch, Request, Row, plan
+from evalsuite.packing import Batch, Request, Row, Segment, plan
 
 if TYPE_CHECKING:
     import torch
@@ -71,8 +73,36 @@ class Forward:
         weights = sum(weight.numel() for weight in self._body.parameters()) - self._embedding_weights()
         return 3.0 * 4.0 * layers * width / (2.0 * max(weights, 1))
 
+    @property
+    def kv_bytes_per_token(self) -> int:
+        """Keys and values of all layers, for one token of one row."""
+        config = self.model.config
+        heads = int(getattr(config, "num_key_value_heads", None) or config.num_attention_heads)
+        width = int(getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads)
+        return 2 * int(config.num_hidden_layers) * heads * width * self.model.dtype.itemsize
+
     def answer(self, batch: Batch) -> list[Answer]:
-        """Answers to the requests of a batch, in the order of its rows and of what each row scores."""
+        """Answers to the requests of a batch, in the order of its rows and of what each row scores.
+
+        In a row of several branches a masked place has weight 0, and 0 times NaN is NaN: what comes out as no number
+        there is asked again, each path on its own.
+        """
+        found = self._answer(batch)
+        scored = [(row, one) for row in batch.rows for one in row.scored]
+        again = [
+            place
+            for place, ((row, _), answer) in enumerate(zip(scored, found, strict=True))
+            if len(row.segments) > 1 and not math.isfinite(answer.nats)
+        ]
+        for place in again:
+            row, one = scored[place]
+            path = _path(row, one.nodes[-1])
+            nodes = tuple(range(len(path) - len(one.nodes), len(path)))
+            alone = Row((Segment(-1, path),), (replace(one, nodes=nodes),))
+            found[place] = self._answer(Batch(batch.prefix, (alone,)))[0]
+        return found
+
+    def _answer(self, batch: Batch) -> list[Answer]:
         import torch
 
         with torch.inference_mode():
@@ -288,6 +318,18 @@ def _see(row: Row, sees: np.ndarray, depth: np.ndarray, before: int) -> None:
     # Padding sees itself alone, so that no softmax is over nothing; nobody sees padding.
     padding = np.arange(start, len(sees))
     sees[padding, padding] = True
+
+
+def _path(row: Row, node: int) -> tuple[int, ...]:
+    """Tokens from the root to a node, both included."""
+    starts = list(itertools.accumulate((len(segment.tokens) for segment in row.segments), initial=0))[:-1]
+    path: list[int] = []
+    while node >= 0:
+        place = max(index for index, start in enumerate(starts) if start <= node)
+        segment = row.segments[place]
+        path = [*segment.tokens[: node - starts[place] + 1], *path]
+        node = segment.parent
+    return tuple(path)
 
 
 def _trial_tokens(model: PreTrainedModel, count: int) -> tuple[int, ...]:

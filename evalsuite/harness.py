@@ -36,7 +36,7 @@ class Sample:
         item: the item's name in the task.
         cluster: the fact or template it rests on.
         correct: whether the answer is right; False where `error` is set.
-        correct_norm: the same by log-likelihood per byte, where lm-eval scores the task so too; else `correct`.
+        correct_norm: the same by log-likelihood per character, where lm-eval scores the task so too; else `correct`.
         target: the right answer.
         answer: the model's answer.
         right_nats: for a choice task the log-likelihood of the right continuation; else NaN.
@@ -124,9 +124,19 @@ def evaluate(
         InputError: if a data set cannot be fetched.
         MissingExtra: if lm-eval is not installed.
     """
-    if all(task.include for task in tasks):
-        os.environ.setdefault("HF_HUB_OFFLINE", "1")
-        os.environ.setdefault("HF_DATASETS_OFFLINE", "1")
+    with _offline(all(task.include for task in tasks)):
+        return _evaluate(loaded, tasks, limit, scorer, memory, memory_keys, on_requests)
+
+
+def _evaluate(
+    loaded: LoadedModel,
+    tasks: Sequence[TaskRef],
+    limit: int | None,
+    scorer: Scorer,
+    memory: Memory | None,
+    memory_keys: Mapping[str, str] | None,
+    on_requests: Callable[[str, int], None],
+) -> Scored:
     try:
         import datasets
         import lm_eval
@@ -234,8 +244,14 @@ def _chosen(task: TaskRef, raw: dict[str, Any], asked: list[tuple[Any, ...]]) ->
         "answer": str(asked[best][1]).strip() if task.kind == "choice" or correct else "",
         "right_nats": nats[gold] if known and gold is not None else math.nan,
         "wrong_nats": max(others) if known and others else math.nan,
-        "confidence": 1.0 / math.fsum(math.exp(value - nats[best]) for value in nats) if not broken else math.nan,
+        "confidence": _top_probability(nats) if not broken and len(nats) > 1 else math.nan,
     }
+
+
+def _top_probability(nats: list[float]) -> float:
+    """The probability of the likeliest of the choices, these taken as all there is."""
+    best = max(nats)
+    return 1.0 / math.fsum(math.exp(value - best) for value in nats)
 
 
 def _gold(raw: dict[str, Any], asked: list[tuple[Any, ...]], best: int, correct: bool) -> int | None:
@@ -268,6 +284,23 @@ def _written(raw: dict[str, Any], model: SharedPrefixLM | StockLM) -> dict[str, 
 def _responses(raw: dict[str, Any]) -> list[Any]:
     found = raw["filtered_resps"]
     return list(found) if isinstance(found, (list, tuple)) else [found]
+
+
+@contextlib.contextmanager
+def _offline(wanted: bool) -> Iterator[None]:
+    """Keep lm-eval's libraries from asking the hub for what lies here; a task of the hub's may ask it."""
+    names = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE") if wanted else ()
+    before = {name: os.environ.get(name) for name in names}
+    for name in names:
+        os.environ[name] = before[name] or "1"
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 @contextlib.contextmanager

@@ -12,9 +12,9 @@ from evalsuite.cost import Cost, costs, read_rent
 from evalsuite.harness import SCORERS, Scorer, Work, evaluate, rejection
 from evalsuite.meter import Timing, meter_models, peak_memory_bytes, weights_bytes
 from evalsuite.models import LoadedModel, ModelSpec, fingerprints, load, resolve
-from evalsuite.precision import fastest_dtype
+from evalsuite.precision import device, fastest_dtype
 from evalsuite.publish import BOOTSTRAP_SEED, Published, paired, publish
-from evalsuite.scores import Identity, keep_samples, kept_samples, store_path, task_key
+from evalsuite.scores import Identity, keep_samples, kept_samples, samples_table, store_path, task_key
 from evalsuite.suites.find import find_suite
 from evalsuite.suites.suite import Suite, TaskRef
 from evalsuite.tables import COST, PAIRS, QUALITY, SAMPLES, SPEED
@@ -122,7 +122,7 @@ def _run(
     samples = SAMPLES.conform(pd.concat(frames, ignore_index=True), "samples")
     for spec in specs:
         if spec.name not in loaded:
-            loaded[spec.name] = load(spec)
+            loaded[spec.name] = _load(spec, identities[spec.name])
     started_s = time.monotonic()
     timings = meter_models([loaded[spec.name] for spec in specs])
     metering_s = time.monotonic() - started_s
@@ -158,12 +158,8 @@ def _run(
             "tasks": [task.name for task in tasks],
             "limit": limit,
             "scorer": scorer,
-            "work": asdict(work),
             "dtype": first.dtype,
             "threads": first.threads,
-            "eval_s": eval_s,
-            "metering_s": metering_s,
-            "peak_memory_bytes": peak_memory_bytes(),
             "weights_bytes": {name: weights_bytes(model) for name, model in loaded.items()},
         },
         inputs=(
@@ -172,6 +168,12 @@ def _run(
             Input("this machine costs that rent", "assumed", rent.hardware),
         ),
         content=content,
+        took={
+            "eval_s": eval_s,
+            "metering_s": metering_s,
+            "peak_memory_bytes": peak_memory_bytes(),
+            "work": asdict(work),
+        },
     ).write(beside)
     found = {spec.name: frame for spec, frame in tables}
     return EvalRun(
@@ -215,23 +217,30 @@ def _score(
         progress.advance(counted, f"{spec.name} {name}")
 
     if spec.name not in loaded:
-        loaded[spec.name] = load(spec)
+        loaded[spec.name] = _load(spec, identity)
     started_s = time.monotonic()
     batch_keys = {task.name: sha256_of_json([identity.key, task.content_sha256]) for task in missing}
-    scored = evaluate(loaded[spec.name], missing, limit, scorer, store, batch_keys, advance)
-    work.add(scored.work)
-    for name, samples in scored.samples.items():
-        rejected = [rejection(name, item) for item in next(task for task in tasks if task.name == name).rejected]
-        frames[name] = keep_samples(store, keys[name], [*samples, *rejected])
-        progress.advance(left.pop(name), f"{spec.name} {name}")
+    # lm-eval's start costs a second, so tasks whose batches are kept go together; the others are kept task by task.
+    rounds = [missing] if scorer == "shared" else [[task] for task in missing]
+    for together in rounds:
+        scored = evaluate(loaded[spec.name], together, limit, scorer, store, batch_keys, advance)
+        work.add(scored.work)
+        for name, samples in scored.samples.items():
+            frames[name] = keep_samples(store, keys[name], samples)
+            progress.advance(left.pop(name), f"{spec.name} {name}")
     return _named(frames, tasks, spec), time.monotonic() - started_s
 
 
 def _named(frames: dict[str, pd.DataFrame], tasks: tuple[TaskRef, ...], spec: ModelSpec) -> pd.DataFrame:
-    """The tasks' samples in the tasks' order, with the model's name."""
+    """The tasks' samples in the tasks' order, what could not be asked behind each, with the model's name."""
     import pandas as pd
 
-    return pd.concat([frames[task.name] for task in tasks], ignore_index=True).assign(model=spec.name)
+    parts = []
+    for task in tasks:
+        parts.append(frames[task.name])
+        if task.rejected:
+            parts.append(samples_table([rejection(task.name, item) for item in task.rejected]))
+    return pd.concat(parts, ignore_index=True).assign(model=spec.name)
 
 
 def _requests(task: TaskRef, limit: int | None) -> int:
@@ -240,13 +249,28 @@ def _requests(task: TaskRef, limit: int | None) -> int:
     return items * (2 if task.kind == "choice" else 1)
 
 
+def _load(spec: ModelSpec, identity: Identity) -> LoadedModel:
+    """The model as it was when its scores were looked up.
+
+    Raises:
+        InputError: if its files have changed meanwhile.
+    """
+    loaded = load(spec, identity.dtype)
+    if (loaded.weights_sha256, loaded.tokenizer_sha256) != (identity.weights_sha256, identity.tokenizer_sha256):
+        raise InputError(
+            f"model {spec.name}", "", "other files than at the start of the run", "files that stay as they are",
+            "wait until nothing else writes this model, and run again",
+        )  # fmt: skip
+    return loaded
+
+
 def _identity(spec: ModelSpec) -> Identity:
     import torch
 
     from evalsuite.fetch import ensure
 
     weights, tokenizer = fingerprints(ensure(spec))
-    return Identity(weights, tokenizer, fastest_dtype(), torch.get_num_threads())
+    return Identity(weights, tokenizer, fastest_dtype(), torch.get_num_threads(), device().type)
 
 
 def _specs(models: Sequence[str]) -> list[ModelSpec]:
@@ -256,11 +280,8 @@ def _specs(models: Sequence[str]) -> list[ModelSpec]:
 
 
 def _teacher(spec: ModelSpec, specs: Sequence[ModelSpec]) -> str:
-    """A student's teacher in this run: its parent where it is here, or else the first teacher."""
-    if spec.role != "student":
-        return ""
-    names = [other.name for other in specs if other.role == "teacher"]
-    return spec.parent if spec.parent in names else next(iter(names), "")
+    """A student's teacher in this run: its parent, where that is here."""
+    return spec.parent if spec.role == "student" and any(other.name == spec.parent for other in specs) else ""
 
 
 def _quality(samples: pd.DataFrame, tasks: Sequence[TaskRef], specs: Sequence[ModelSpec]) -> pd.DataFrame:

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from evalsuite.precision import fastest_dtype
+from evalsuite.precision import device, fastest_dtype
+from sim.shared.console import note
 from sim.shared.errors import InputError, MissingExtra
 from sim.shared.manifest import sha256_of_bytes, sha256_of_file
 from sim.shared.paths import cache_dir, write_text
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 Role = Literal["teacher", "student"]
 CARD_NAME = "card.json"
 FINGERPRINT_NAME = "fingerprint.json"
+# Everything beside the weights that can decide a token: tokenizer, merges, templates, settings of generation.
+TEXT_SUFFIXES = (".json", ".txt", ".model", ".jinja")
 DTYPES = ("auto", "bfloat16", "float32")
 DEFAULT_TEACHER = "smollm2-135m-instruct"
 
@@ -141,7 +144,10 @@ def resolve(name: str) -> ModelSpec:
         return _made(made)
     path = Path(name)
     if path.is_dir():
-        return _made(path) if (path / CARD_NAME).is_file() else ModelSpec(name, "teacher", LocalSource(path), "unknown")
+        if (path / CARD_NAME).is_file():
+            return _made(path)
+        # By its folder's name: a path of this machine has no place in a table.
+        return ModelSpec(path.resolve().name, "teacher", LocalSource(path), "unknown")
     parts = name.split("/")
     if len(parts) == 2 and all(parts) and not name.startswith((".", "/", "~")):
         return ModelSpec(name, "teacher", HubSource(name), "unknown")
@@ -163,7 +169,11 @@ def known_models() -> list[ModelListing]:
         where = f"{source.distribution}=={source.version} (package)" if isinstance(source, PackageSource) else "hub"
         rows.append(ModelListing(spec.name, spec.role, where, spec.licence, spec.parent, cached, _size(folder)))
     for card in sorted(models_dir().glob(f"*/{CARD_NAME}")):
-        spec = _made(card.parent)
+        try:
+            spec = _made(card.parent)
+        except InputError as error:
+            note(f"left out: {error}")
+            continue
         rows.append(
             ModelListing(spec.name, spec.role, "made here", spec.licence, spec.parent, True, _size(card.parent))
         )
@@ -200,7 +210,7 @@ def load(spec: ModelSpec, dtype: Literal["auto", "bfloat16", "float32"] = "auto"
     model = AutoModelForCausalLM.from_pretrained(
         directory, dtype=getattr(torch, chosen), use_safetensors=True, trust_remote_code=False, local_files_only=True
     )
-    model.eval()
+    model.to(device()).eval()
     tokenizer = AutoTokenizer.from_pretrained(directory, trust_remote_code=False, local_files_only=True)
     if len(tokenizer) > model.config.vocab_size:
         raise InputError(
@@ -219,8 +229,18 @@ def fingerprints(directory: Path) -> tuple[str, str]:
 
     Kept beside the weights and believed while sizes and times of all files are the same.
     """
+    if not (directory / "config.json").is_file():
+        raise InputError(
+            str(directory), "", "no config.json", "a folder of a transformers model", "name another folder"
+        )
     weights = sorted([*directory.glob("*.safetensors"), directory / "config.json"])
-    tokens = sorted(path for path in directory.glob("tokenizer*") if path.is_file())
+    tokens = sorted(
+        path
+        for path in directory.iterdir()
+        if path.is_file()
+        and path.suffix in TEXT_SUFFIXES
+        and path.name not in (CARD_NAME, FINGERPRINT_NAME, "config.json")
+    )
     stamp = {path.name: [path.stat().st_size, path.stat().st_mtime_ns] for path in [*weights, *tokens]}
     kept = directory / FINGERPRINT_NAME
     if kept.is_file():

@@ -133,10 +133,14 @@ def plan(requests: Sequence[Request], max_length: int, batch_tokens: int, pair_c
     )
 
 
-def groups_of_prompts(prompts: Sequence[tuple[int, ...]], rows: int) -> list[tuple[tuple[int, ...], list[int]]]:
-    """Prompts to be continued, as (shared prefix, indices of at most `rows` prompts of like length).
+def groups_of_prompts(
+    prompts: Sequence[tuple[int, ...]], rows: int, places: int, most_tokens: int
+) -> list[tuple[tuple[int, ...], list[int]]]:
+    """Prompts to be continued, as (shared prefix, indices of prompts of like length).
 
-    The prefix is empty where none is worth it, and always shorter than each prompt.
+    The prefix is empty where none is worth it, and always shorter than each prompt. A group has at most `rows` prompts
+    and holds at most `places` tokens of keys and values, `most_tokens` written ones of each prompt included; a longer
+    prompt is a group of its own.
     """
     order = sorted(range(len(prompts)), key=prompts.__getitem__)
     ordered = [prompts[index] for index in order]
@@ -147,7 +151,11 @@ def groups_of_prompts(prompts: Sequence[tuple[int, ...]], rows: int) -> list[tup
     out = []
     for prefix, indices in sets:
         by_length = sorted(indices, key=lambda index: -len(prompts[index]))
-        out += [(prefix, by_length[start : start + rows]) for start in range(0, len(by_length), rows)]
+        start = 0
+        while start < len(by_length):
+            count = max(min(rows, places // (len(prompts[by_length[start]]) + most_tokens)), 1)
+            out.append((prefix, by_length[start : start + count]))
+            start += count
     return out
 
 

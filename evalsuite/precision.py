@@ -12,10 +12,13 @@ import json
 import time
 from pathlib import Path
 from statistics import median
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from sim.shared.manifest import sha256_of_json
 from sim.shared.paths import cache_dir, write_text
+
+if TYPE_CHECKING:
+    import torch
 
 Dtype = Literal["bfloat16", "float32"]
 REPEATS = 7
@@ -26,7 +29,7 @@ def fastest_dtype() -> Dtype:
     """The type in which this machine multiplies faster; measured once where the processor has bfloat16 at all."""
     import torch
 
-    if torch.cuda.is_available():
+    if device().type == "cuda":
         return "bfloat16" if torch.cuda.is_bf16_supported() else "float32"
     processor = _processor()
     if "bf16" not in processor:
@@ -40,6 +43,13 @@ def fastest_dtype() -> Dtype:
         known[key] = {"float32_over_bfloat16_seconds": _ratio()}
         write_text(path, json.dumps(known, indent=2) + "\n")
     return "bfloat16" if known[key]["float32_over_bfloat16_seconds"] > 1.0 else "float32"
+
+
+def device() -> torch.device:
+    """Where models are computed: the accelerator where torch sees one, else the processor."""
+    import torch
+
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def _ratio() -> float:

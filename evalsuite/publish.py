@@ -19,8 +19,10 @@ from sim.shared.catalog import Catalog, make_catalog
 from sim.shared.quality import (
     QUALITY_CEILING,
     QUALITY_FLOOR,
-    corrected_quality,
+    above_chance,
+    clipped,
     quality_of_theta,
+    quality_slope,
     theta_of_quality,
     theta_stderr,
 )
@@ -109,8 +111,7 @@ def publish(
                 "licence": entry.licence,
             }
             if entry.teacher in scores:
-                row["theta_gap"] = theta - theta_of_quality(scores[entry.teacher].quality)
-                row["theta_gap_stderr"] = _gap_stderr(scored, entry.model, entry.teacher, inside)
+                row["theta_gap"], row["theta_gap_stderr"] = _gap(scored, entry.model, entry.teacher, inside)
             row |= _cost_columns(by_phase.get((entry.model, "prefill")), by_phase.get((entry.model, "decode")))
             rows.append(row)
     return make_catalog(pd.DataFrame(rows), "the measured catalog")
@@ -123,36 +124,50 @@ def _class_score(scored: pd.DataFrame, model: str, tasks: Sequence[TaskRef]) -> 
         correct = rows["correct"].to_numpy(dtype=float)
         items += len(rows)
         accuracies.append(float(correct.mean()))
-        qualities.append(corrected_quality(float(correct.sum()), len(rows), task.chance))
-        raws.append((float(correct.mean()) - task.chance) / (1.0 - task.chance))
+        qualities.append(above_chance((float(correct.sum()) + 0.5) / (len(rows) + 1.0), task.chance))
+        raws.append(above_chance(float(correct.mean()), task.chance))
         variances.append((accuracy_stderr(correct, list(rows["cluster"])) / (1.0 - task.chance)) ** 2)
     return _ClassScore(
         items=items,
         accuracy=float(np.mean(accuracies)),
         chance=float(np.mean([task.chance for task in tasks])),
-        quality=float(np.mean(qualities)),
+        # Clipped once, as a whole: a task below chance must pull the mean down.
+        quality=clipped(float(np.mean(qualities))),
         raw_quality=float(np.mean(raws)),
         stderr=float(np.sqrt(np.sum(variances)) / len(tasks)),
     )
 
 
-def _gap_stderr(scored: pd.DataFrame, student: str, teacher: str, tasks: Sequence[TaskRef]) -> float:
-    """Standard error of the difference of theta, from a bootstrap that resamples clusters with both answers in them."""
-    qualities = []
+def _gap(scored: pd.DataFrame, student: str, teacher: str, tasks: Sequence[TaskRef]) -> tuple[float, float]:
+    """Theta of the student less the teacher's, and its standard error, on the items that both answered.
+
+    The error is from a bootstrap that resamples clusters with both answers in them. It is at least that of half an
+    item, which is all that is left where both are right (or wrong) throughout; and where a quality is at the end of
+    what the benchmark tells, at least that of two separate models, because the clip hides the spread of the draws.
+    """
+    means, draws, separate, items = [], [], np.zeros(2), 0
     for place, task in enumerate(tasks):
         both = paired(scored, teacher, student, task.name)
         correct = np.column_stack([both["correct_teacher"], both["correct_student"]]).astype(float)
-        means = bootstrap_means(correct, list(both["cluster"]), BOOTSTRAP_SEED + place)
-        items = len(both)
-        posterior = (means * items + 0.5) / (items + 1.0)
-        qualities.append(np.clip((posterior - task.chance) / (1.0 - task.chance), QUALITY_FLOOR, QUALITY_CEILING))
+        clusters = list(both["cluster"])
+        sampled = bootstrap_means(correct, clusters, BOOTSTRAP_SEED + place)
+        count = len(both)
+        items += count
+        means.append(((correct.mean(axis=0) * count + 0.5) / (count + 1.0) - task.chance) / (1.0 - task.chance))
+        draws.append(((sampled * count + 0.5) / (count + 1.0) - task.chance) / (1.0 - task.chance))
+        errors = np.array([accuracy_stderr(correct[:, side], clusters) for side in (0, 1)])
+        separate += (errors / (1.0 - task.chance)) ** 2
+    quality = np.clip(np.mean(means, axis=0), QUALITY_FLOOR, QUALITY_CEILING)
     grid = np.linspace(-8.0, 8.0, 3201)
     known = np.array([quality_of_theta(float(theta)) for theta in grid])
-    thetas = np.asarray(np.interp(np.mean(qualities, axis=0), known, grid))
+    thetas = np.interp(np.clip(np.mean(draws, axis=0), QUALITY_FLOOR, QUALITY_CEILING), known, grid)
+    theta = np.array([theta_of_quality(float(one)) for one in quality])
+    slopes = np.array([quality_slope(float(one)) for one in theta])
     spread = float((thetas[:, 1] - thetas[:, 0]).std(ddof=1))
-    # Where both models are right (or wrong) throughout, resampling knows no spread; half an item of doubt remains.
-    items = sum(len(paired(scored, teacher, student, task.name)) for task in tasks)
-    return max(spread, 0.5 / items)
+    least = 0.5 / items / float(slopes.min())
+    if ((quality <= QUALITY_FLOOR) | (quality >= QUALITY_CEILING)).any():
+        least = max(least, float(np.sqrt(((np.sqrt(separate) / len(tasks) / slopes) ** 2).sum())))
+    return float(theta[1] - theta[0]), max(spread, least)
 
 
 def paired(scored: pd.DataFrame, teacher: str, student: str, task: str) -> pd.DataFrame:

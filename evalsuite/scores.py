@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from evalsuite.precision import Dtype
 from evalsuite.tables import STORED_SAMPLES
 from sim.shared.manifest import library_versions, sha256_of_json
 from sim.shared.paths import cache_dir
@@ -36,8 +37,9 @@ class Identity:
 
     weights_sha256: str
     tokenizer_sha256: str
-    dtype: str
+    dtype: Dtype
     threads: int
+    device: str = "cpu"
 
     @property
     def key(self) -> str:
@@ -59,9 +61,13 @@ def task_key(identity: Identity, task: TaskRef, limit: int | None, scorer: Score
 
 def keep_samples(store: Store, key: str, samples: Sequence[Sample]) -> pd.DataFrame:
     """Keep the samples of a finished task, and return them as a table."""
-    rows = [_plain(asdict(sample)) for sample in samples]
-    store.keep({key: {"samples": rows}})
-    return _table(rows)
+    store.keep({key: {"samples": [_plain(asdict(sample)) for sample in samples]}})
+    return samples_table(samples)
+
+
+def samples_table(samples: Sequence[Sample]) -> pd.DataFrame:
+    """Samples as a table."""
+    return _table([asdict(sample) for sample in samples])
 
 
 def kept_samples(store: Store, key: str) -> pd.DataFrame | None:

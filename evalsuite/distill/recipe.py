@@ -12,6 +12,8 @@ from sim.shared.manifest import sha256_of_json
 from sim.shared.paths import shipped_or_path
 from sim.shared.yaml import read_yaml
 
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+
 
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -55,7 +57,7 @@ class Recipe(_Part):
     """How a student is made."""
 
     version: Literal[1] = 1
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+    name: Annotated[str, Field(pattern=NAME_PATTERN)]
     teacher: str
     student: DepthPruning
     text: TeacherText

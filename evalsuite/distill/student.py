@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from evalsuite.distill.logit_kd import Training, held_out_kl, pack, train
 from evalsuite.distill.prune import keep_layers
-from evalsuite.distill.recipe import Recipe
+from evalsuite.distill.recipe import NAME_PATTERN, Recipe
 from evalsuite.distill.text import Corpus, write_corpus
-from evalsuite.models import CARD_NAME, LoadedModel, load, models_dir, resolve
+from evalsuite.models import CARD_NAME, KNOWN, LoadedModel, load, models_dir, resolve
 from sim.shared.console import Progress, note
 from sim.shared.errors import InputError, RunInterrupted
 from sim.shared.manifest import library_versions, sha256_of_json
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 HELD_OUT_ROWS = 8  # packed rows of the teacher's text that are never trained on
 CALIBRATION_STEPS = 3  # of which the first is a warm-up
 PRUNED_SUFFIX = "-pruned"
+SEPARATOR = "<|endoftext|>"  # between documents, where the vocabulary has it; else the end of a turn
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,7 @@ def make_student(
     minutes: float | None = None,
     seed: int | None = None,
     fresh: bool = False,
+    command: str = "",
 ) -> Student:
     """Make a student, or take it from the cache where everything that decides its weights is the same.
 
@@ -80,6 +83,7 @@ def make_student(
         minutes: training time, turned once into tokens by timing a few steps; not together with `tokens`.
         seed: instead of the recipe's.
         fresh: train even if the student is there.
+        command: the command that goes on where an interrupted one stopped; by default that of a shipped recipe.
 
     Raises:
         InputError: for a budget that is not positive, or both kinds of budget.
@@ -87,14 +91,26 @@ def make_student(
         RunInterrupted: on Ctrl-C; nothing half-made is left.
     """
     _check_budget(tokens, minutes)
+    check_name(name)
     if seed is not None:
         recipe = recipe.model_copy(update={"seed": seed})
     try:
         return _make(recipe, name, tokens, minutes, fresh)
     except KeyboardInterrupt:
-        raise RunInterrupted(
-            "the teacher's text, as far as it was written", f"undercut distill run {recipe.name}"
-        ) from None
+        resume = command or f"undercut distill run {recipe.name} --name {name}"
+        raise RunInterrupted("the teacher's text, as far as it was written", resume) from None
+
+
+def check_name(name: str) -> None:
+    """Refuse a name that is no folder's, or a known model's.
+
+    Raises:
+        InputError: for such a name.
+    """
+    if not re.fullmatch(NAME_PATTERN, name) or any(spec.name == name for spec in KNOWN):
+        known = ", ".join(spec.name for spec in KNOWN)
+        allowed = f"letters, digits, '.', '_' and '-', at most 64, and none of {known}"
+        raise InputError("--name", "", name, allowed, "choose another name")
 
 
 def read_student(name: str) -> Student | None:
@@ -106,7 +122,7 @@ def read_student(name: str) -> Student | None:
 def _make(recipe: Recipe, name: str, tokens: int | None, minutes: float | None, fresh: bool) -> Student:
     teacher = load(resolve(recipe.teacher))
     corpus = write_corpus(teacher, recipe.text, recipe.seed)
-    separator = int(teacher.tokenizer.convert_tokens_to_ids("<|endoftext|>") or teacher.tokenizer.eos_token_id)
+    separator = int(teacher.tokenizer.get_vocab().get(SEPARATOR, teacher.tokenizer.eos_token_id))
     rows = pack(corpus.documents, separator, recipe.method.sequence_tokens)
     if len(rows) <= HELD_OUT_ROWS:
         least = (HELD_OUT_ROWS + 1) * recipe.method.sequence_tokens
@@ -156,6 +172,8 @@ def _student(
         {
             "recipe": recipe.model_dump(mode="json") if tokens else recipe.student.model_dump(mode="json"),
             "teacher": teacher.weights_sha256,
+            "tokenizer": teacher.tokenizer_sha256,
+            "text": sha256_of_json(corpus.documents) if tokens else "",
             "dtype": teacher.dtype,
             "threads": teacher.threads,
             "libraries": library_versions(),

@@ -14,11 +14,15 @@ from evalsuite.models import LoadedModel
 from evalsuite.suites.mini import mini
 from evalsuite.suites.overlap import Detector
 from sim.shared.console import Progress
+from sim.shared.errors import InputError
 from sim.shared.manifest import library_versions, sha256_of_json
 from sim.shared.paths import cache_dir, write_text
 
 if TYPE_CHECKING:
     import torch
+
+
+BARREN_BATCHES = 8
 
 
 @dataclass(frozen=True)
@@ -81,9 +85,15 @@ def write_corpus(teacher: LoadedModel, settings: TeacherText, seed: int) -> Corp
     started_s = time.monotonic()
     if sum(map(len, kept)) < settings.tokens:
         path.parent.mkdir(parents=True, exist_ok=True)
+        first = len(batches)
         with Progress("the teacher writes", settings.tokens - sum(map(len, kept)), "tokens") as progress:
             for index in itertools.count(len(batches)):
                 before = sum(map(len, kept))
+                if index - first >= BARREN_BATCHES and not kept:
+                    raise InputError(
+                        "text", "", f"{BARREN_BATCHES} batches without a document that can be used",
+                        "a teacher that writes text of its own", "name another teacher, or more answer_tokens",
+                    )  # fmt: skip
                 batches.append(_answers(teacher, _prompts(index, settings.batch), settings, seed * 1_000_003 + index))
                 write_text(path, json.dumps(batches))
                 take(batches[-1])
@@ -110,8 +120,12 @@ def _answers(teacher: LoadedModel, batch: list[str], settings: TeacherText, seed
 
     tokenizer = teacher.tokenizer
     tokenizer.padding_side = "left"
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
     texts = [
         tokenizer.apply_chat_template([{"role": "user", "content": text}], add_generation_prompt=True, tokenize=False)
+        if tokenizer.chat_template
+        else f"{text}\n\n"  # a base model goes on writing
         for text in batch
     ]
     encoded = tokenizer(texts, return_tensors="pt", padding=True, add_special_tokens=False)

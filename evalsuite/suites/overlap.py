@@ -77,7 +77,7 @@ class Detector:
             for task_name, answers in self._skeletons.get(head, {}).items():
                 # The rest of the template's sentence: as many words as an item of this kind takes.
                 rest = words[start + SKELETON_WORDS : start + SKELETON_WORDS + RUN_WORDS]
-                if answers & set(rest):
+                if any(_stands(answer, rest) for answer in answers):
                     completed.add(f"{task_name}: {' '.join(head)}")
         return found, completed
 
@@ -98,6 +98,11 @@ def training_overlap(texts: Iterable[str], tasks: tuple[Task, ...]) -> Overlap:
         found |= items
         completed |= skeletons
     return Overlap(read, detector.items, tuple(sorted(found)), tuple(sorted(completed)))
+
+
+def _stands(answer: str, rest: list[str]) -> bool:
+    """Whether the words of an answer stand in a row in the rest of a sentence."""
+    return f" {answer} " in f" {' '.join(rest)} "
 
 
 def _words(text: str) -> list[str]:

@@ -119,8 +119,11 @@ def _rows(source: Path) -> Iterator[tuple[str, Any]]:
             raise InputError(
                 str(source), "", f"byte {error.start} is not UTF-8", "UTF-8", "save it as UTF-8"
             ) from error
-        for place, row in enumerate(csv.DictReader(io.StringIO(text))):
-            yield f"line-{place + 2}", row
+        try:
+            for place, row in enumerate(csv.DictReader(io.StringIO(text, newline=""))):
+                yield f"record-{place + 1}", row
+        except csv.Error as error:
+            raise InputError(str(source), "", str(error), "a CSV that can be read", "correct the file") from error
         return
     for place, line in enumerate(raw.splitlines()):
         if not line.strip():
@@ -134,6 +137,8 @@ def _rows(source: Path) -> Iterator[tuple[str, Any]]:
 
 
 def _item(name: str, row: dict[str, Any], kind: str) -> Item:
+    if "\\ud" in json.dumps(row):
+        json.dumps(row, ensure_ascii=False).encode()  # half of a character cannot be written
     if not isinstance(row, dict):
         raise ValueError(f"{type(row).__name__} received; an object with fields is needed")
     context, answer = row["context"], row["answer"]

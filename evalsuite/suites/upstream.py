@@ -8,6 +8,7 @@ rejected by line, with its reason; the rest goes on.
 from __future__ import annotations
 
 import csv
+import io
 import itertools
 import json
 from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ from evalsuite.suites.task import TaskClass
 LETTERS = "ABCD"
 SUFFIXES = (".jsonl", ".json", ".csv", ".txt")
 TRIED_LINES = 20
+MOST_FIELD_BYTES = 10_000_000
 
 
 class BadLineError(ValueError):
@@ -83,6 +85,7 @@ class Benchmark:
 
     def _read(self, source: Path, labels: list[str] | None, found: Documents) -> list[dict[str, Any]]:
         out = []
+        names: set[str] = set()
         for place, (item, value) in enumerate(_values(source)):
             try:
                 if isinstance(value, Exception):
@@ -98,6 +101,12 @@ class Benchmark:
                 found.rejected.append(Rejected(item, f"{source.name}: {error}"))
             else:
                 document["item"] = document.get("item") or item
+                if document["item"] in names:
+                    found.rejected.append(
+                        Rejected(item, f"{source.name}: the item {document['item']!r} is there twice")
+                    )
+                    continue
+                names.add(document["item"])
                 document.setdefault("cluster", document["item"])
                 out.append(document)
         return out
@@ -129,14 +138,21 @@ def _values(source: Path) -> Iterator[tuple[str, Any]]:
         for place, row in enumerate(rows if isinstance(rows, list) else [rows]):
             yield f"{stem}-{place}", row
         return
+    if source.suffix == ".csv":
+        # Whole records: a quoted field may hold line breaks.
+        try:
+            csv.field_size_limit(MOST_FIELD_BYTES)
+            for place, record in enumerate(csv.reader(io.StringIO(raw.decode("utf-8"), newline=""))):
+                yield f"{stem}-{place}", record
+        except (UnicodeDecodeError, csv.Error) as error:
+            yield f"{stem}-rest", BadLineError(f"cannot be read as CSV from here on: {error}")
+        return
     lines = raw.split(b"\n")
     for place, line in enumerate(lines[:-1] if lines and not lines[-1].strip() else lines):
         name = f"{stem}-{place}"
         try:
             text = line.decode("utf-8").rstrip("\r")
-            if source.suffix == ".csv":
-                yield name, next(csv.reader([text]), [])
-            elif source.suffix == ".txt":
+            if source.suffix == ".txt":
                 yield name, {"text": text}
             else:
                 yield name, json.loads(text)
@@ -147,7 +163,7 @@ def _values(source: Path) -> Iterator[tuple[str, Any]]:
 
 
 def _label_lines(path: Path) -> list[str]:
-    return path.read_text(encoding="utf-8").split() if path.is_file() else []
+    return path.read_bytes().decode("utf-8", errors="replace").split() if path.is_file() else []
 
 
 def label(value: Any, count: int) -> int:
@@ -159,9 +175,11 @@ def label(value: Any, count: int) -> int:
 
 
 def text(value: Any, name: str) -> str:
-    """A text that is not empty."""
+    """A text that is not empty and can be written as UTF-8."""
     if not isinstance(value, str) or not value.strip():
         raise BadLineError(f"the field {name!r} is {value!r}; a text that is not empty is needed")
+    if any("\ud800" <= letter <= "\udfff" for letter in value):
+        raise BadLineError(f"the field {name!r} holds half of a character (a lone surrogate)")
     return value
 
 

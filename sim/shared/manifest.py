@@ -38,7 +38,8 @@ class Manifest:
     """Everything needed to make a folder's tables again.
 
     `content` maps each table's file name to the sha256 of its bytes; `settings` holds what is particular to the kind
-    of run (seeds, hashes of scenario and catalog, replications, tokens, threads).
+    of run (seeds, hashes of scenario and catalog, replications, tokens, threads). `took` holds what differs each time:
+    seconds, memory. Exports leave it out, with time and host.
     """
 
     kind: str
@@ -46,6 +47,7 @@ class Manifest:
     settings: dict[str, Any] = field(default_factory=dict)
     inputs: tuple[Input, ...] = ()
     content: dict[str, str] = field(default_factory=dict)
+    took: dict[str, Any] = field(default_factory=dict)
     version: str = field(default_factory=lambda: undercut_version())
     commit: str = field(default_factory=lambda: source_commit())
     libraries: dict[str, str] = field(default_factory=lambda: library_versions())

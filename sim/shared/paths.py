@@ -154,9 +154,14 @@ def replacing_dir(folder: Path, owner_file: str, source: str) -> Iterator[Path]:
         beside.chmod(0o777 & ~umask)
         if folder.exists():
             retired = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".old", dir=folder.parent))
-            os.replace(folder, retired / folder.name)
-            os.replace(beside, folder)
-            shutil.rmtree(retired)
+            try:
+                os.replace(folder, retired / folder.name)
+                os.replace(beside, folder)
+            finally:
+                # Interrupted between the two: the earlier output comes back.
+                if not folder.exists() and (retired / folder.name).exists():
+                    os.replace(retired / folder.name, folder)
+                shutil.rmtree(retired)
         else:
             os.replace(beside, folder)
     finally:

@@ -50,8 +50,17 @@ def theta_of_quality(quality: float, tau: float = BENCHMARK_TAU) -> float:
 
 def corrected_quality(correct: float, items: int, chance: float) -> float:
     """Chance-corrected accuracy: the posterior mean (k+1/2)/(n+1), moved so that chance is 0, clipped to [.01, .99]."""
-    accuracy = (correct + 0.5) / (items + 1.0)
-    return min(max((accuracy - chance) / (1.0 - chance), QUALITY_FLOOR), QUALITY_CEILING)
+    return clipped(above_chance((correct + 0.5) / (items + 1.0), chance))
+
+
+def above_chance(accuracy: float, chance: float) -> float:
+    """Accuracy moved so that chance is 0 and all right is 1; negative below chance."""
+    return (accuracy - chance) / (1.0 - chance)
+
+
+def clipped(quality: float) -> float:
+    """Quality held to what a benchmark can tell, [.01, .99]."""
+    return min(max(quality, QUALITY_FLOOR), QUALITY_CEILING)
 
 
 def theta_stderr(accuracy_stderr: float, theta: float, chance: float, tau: float = BENCHMARK_TAU) -> float:

@@ -68,10 +68,10 @@ def test_workbook_turns_no_text_into_a_formula_or_a_link(tmp_path: Path) -> None
     frame = pd.DataFrame(
         {"text": pd.Series(texts, dtype="string"), "speed_tokens_per_s": [1.0, float("nan"), 2, 3, 4, 5]}
     )
-    content = {"samples.parquet": write_parquet(frame, folder / "samples.parquet")}
+    content = {"mine.parquet": write_parquet(frame, folder / "mine.parquet")}
     Manifest("eval run", "undercut eval run", content=content).write(folder)
     export_run(folder, "xlsx", tmp_path / "run.xlsx")
-    sheet = openpyxl.load_workbook(tmp_path / "run.xlsx")["samples"]
+    sheet = openpyxl.load_workbook(tmp_path / "run.xlsx")["mine"]
     cells = [row[0] for row in sheet.iter_rows(min_row=2, max_row=7)]
     assert [cell.value for cell in cells] == texts
     assert all(cell.data_type == "s" and cell.hyperlink is None for cell in cells)

@@ -131,6 +131,22 @@ def test_a_model_that_caps_its_logits_keeps_its_own_head() -> None:
         assert answer.nats == pytest.approx(plain(forward.model, request)[0], abs=1e-3)
 
 
+@pytest.mark.parametrize("attention", ["sdpa", "eager"])
+def test_a_token_that_breaks_an_item_leaves_the_items_beside_it(attention: str) -> None:
+    model = llama(attention)
+    forward = Forward(model)
+    with torch.no_grad():
+        model.model.embed_tokens.weight[99] = math.nan
+    start = (1, 2, 3, 4, 5, 6, 7, 8)
+    asked = [Request((*start, 99), (10, 11)), Request((*start, 12), (13, 14)), Request((*start, 15), (16,))]
+    whole = plan(asked, 512, 256, 0.0)
+    assert len(whole.batches[0].rows) == 1
+    broken, *rest = forward.in_order(asked, whole.batches)
+    assert math.isnan(broken.nats)
+    for request, answer in zip(asked[1:], rest, strict=True):
+        assert answer.nats == pytest.approx(plain(model, request)[0], abs=1e-4)
+
+
 def test_logits_that_are_not_finite_give_nan_and_no_choice() -> None:
     model = llama()
     with torch.no_grad():

@@ -110,6 +110,8 @@ def test_a_prompt_longer_than_the_model_reads_is_an_error(loaded: LoadedModel, f
     found = [sample.error for sample in scored(loaded, files.tasks[0], 40, scorer)]
     assert any("tokens that the model reads" in error for error in found)
     assert any(not error for error in found)
+    loaded.model.config.max_position_embeddings = 60  # shorter than the worked examples
+    assert all("model reads" in sample.error for sample in scored(loaded, files.tasks[1], 4, scorer))
 
 
 @pytest.mark.parametrize("scorer", SCORERS)

@@ -109,13 +109,14 @@ def test_an_empty_continuation_is_refused() -> None:
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.lists(tokens, min_size=1, max_size=20), long_prefixes, st.integers(1, 5))
+@given(st.lists(tokens, min_size=1, max_size=20), long_prefixes, st.integers(1, 5), st.integers(1, 300))
 def test_prompts_are_grouped_each_once_with_their_prefix(
-    tails: list[tuple[int, ...]], prefix: tuple[int, ...], rows: int
+    tails: list[tuple[int, ...]], prefix: tuple[int, ...], rows: int, places: int
 ) -> None:
     prompts = [prefix + tail for tail in tails]
-    groups = groups_of_prompts(prompts, rows)
+    groups = groups_of_prompts(prompts, rows, places, 3)
     assert sorted(index for _, indices in groups for index in indices) == list(range(len(prompts)))
     for common, indices in groups:
         assert len(indices) <= rows
+        assert len(indices) == 1 or sum(len(prompts[index]) + 3 for index in indices) <= places
         assert all(prompts[index][: len(common)] == common and len(prompts[index]) > len(common) for index in indices)

@@ -76,6 +76,28 @@ def test_items_in_error_are_left_out_of_both_sides_of_the_pair() -> None:
     catalog = publish(samples, [task("one")], (), MODELS, "test")
     assert catalog.rows_of("teacher").iloc[0]["items"] == 80
     assert catalog.rows_of("teacher").iloc[0]["accuracy"] == 1.0
+    # On the 80 items that both answered they are equal.
+    assert catalog.rows_of("student").iloc[0]["theta_gap"] == 0.0
+
+
+def test_a_gap_at_the_end_of_the_scale_is_no_surer_than_two_models_apart() -> None:
+    catalog = published({("teacher", "one"): 99, ("student", "one"): 0}, [task("one")])
+    teacher, student = catalog.rows_of("teacher").iloc[0], catalog.rows_of("student").iloc[0]
+    separate = (student["theta_stderr"] ** 2 + teacher["theta_stderr"] ** 2) ** 0.5
+    assert student["theta_gap_stderr"] >= 0.99 * separate
+
+
+def test_equal_perfect_answers_leave_half_an_item_of_doubt_in_logits() -> None:
+    catalog = published({("teacher", "one"): 100, ("student", "one"): 100}, [task("one")])
+    assert catalog.rows_of("student").iloc[0]["theta_gap_stderr"] > 0.3
+
+
+def test_a_task_below_chance_pulls_its_class_down() -> None:
+    right = {("teacher", "one"): 90, ("teacher", "two"): 30, ("student", "one"): 90, ("student", "two"): 45}
+    catalog = published(right, [task("one"), task("two")])
+    teacher, student = catalog.rows_of("teacher").iloc[0], catalog.rows_of("student").iloc[0]
+    assert teacher["quality"] < student["quality"] - 0.1
+    assert student["theta_gap"] > 0
 
 
 def test_costs_and_ratios_come_with_their_errors() -> None:

@@ -47,7 +47,9 @@ def published(root: Path) -> None:
         question = {"id": name, "question": {"stem": "Which?", "choices": choices}, "answerKey": "B"}
         lines(root / "arc" / f"ARC-{name}-Test.jsonl", [question, {**question, "id": f"{name}2"}])
     (root / "mmlu" / "test").mkdir(parents=True)
-    (root / "mmlu" / "test" / "law_test.csv").write_text('"What, now?",a,b,c,d,C\nWhich?,a,b,c,d,A\n', encoding="utf-8")
+    (root / "mmlu" / "test" / "law_test.csv").write_text(
+        '"What,\nnow?",a,b,c,d,C\nWhich?,a,b,c,d,A\n', encoding="utf-8"
+    )
     lines(root / "boolq" / "dev.jsonl", [{"question": "is it", "title": "t", "answer": True, "passage": "It is."}] * 2)
     lines(root / "lambada" / "lambada_test.jsonl", [{"text": "one two three"}] * 2)
     noun = {"qID": "q", "sentence": "The cat ate as _ was hungry.", "option1": "cat", "option2": "dog", "answer": "1"}
@@ -88,7 +90,7 @@ def test_the_prompts_are_those_of_lm_evals_own_tasks(tmp_path: Path) -> None:
     assert seen["arithmetic_dense"] == [("1 + 1 =", " 2")]
     assert seen["hellaswag"][0][0] == "A: He Then"
     assert [args[1] for args in seen["arc_easy"]] == [" x", " y", " z"]
-    assert seen["mmlu"][0][0].endswith("What, now?\nA. a\nB. b\nC. c\nD. d\nAnswer:")
+    assert seen["mmlu"][0][0].endswith("What,\nnow?\nA. a\nB. b\nC. c\nD. d\nAnswer:")
     assert seen["boolq"][0] == ("It is.\nQuestion: is it?\nAnswer:", " no")
     assert seen["lambada"] == [("one two", " three")]
     assert seen["winogrande"][0] == ("The cat ate as cat", " was hungry.")
@@ -110,6 +112,14 @@ def test_bad_items_are_told_one_by_one_and_the_rest_goes_on(tmp_path: Path) -> N
     assert "has no line 6" in reasons["valid-5"]
     assert "not UTF-8" in reasons["valid-6"]
     assert "no JSON" in reasons["valid-7"]
+
+
+def test_an_item_that_stands_twice_is_asked_once(tmp_path: Path) -> None:
+    pair = {"sentence_good": "a b", "sentence_bad": "b a", "UID": "one", "pairID": "0"}
+    lines(tmp_path / "sets" / "data" / "one.jsonl", [pair, pair])
+    task = find_suite("local", tmp_path / "sets").tasks[0]
+    assert task.items == 1
+    assert "twice" in task.rejected[0].reason
 
 
 def test_an_empty_file_and_an_empty_folder_are_refused(tmp_path: Path) -> None:
@@ -148,6 +158,7 @@ def test_a_task_of_ones_own_is_five_lines_and_a_file(tmp_path: Path) -> None:
         ({"context": "c", "choices": ["x"], "answer": 0}, "two different texts"),
         ({"context": " ", "choices": ["x", "y"], "answer": 0}, "not empty"),
         ([1], "an object"),
+        ({"context": "\ud800", "choices": ["x", "y"], "answer": 0}, "surrogates"),
     ],
 )
 def test_bad_items_of_ones_own_are_told(tmp_path: Path, row: Any, reason: str) -> None:
