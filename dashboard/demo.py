@@ -23,7 +23,7 @@ STUDENT = "demo-student"
 SCENARIO = "default"
 SMALL_MODELS = "small_models"
 SUITE = "mini"
-CATALOG_DRAWS, REPLICATIONS = 12, 2
+CATALOG_DRAWS, REPLICATIONS = 16, 2
 MONTHS = 12.0
 DEMO_KIND = "demo"
 
@@ -171,11 +171,12 @@ def _write_answer(folder: Path, answer: EntryAnswer, student: Student, measured:
         "",
         answer.sentence,
         "",
-        "| quantity | unit | estimate | 95% interval |",
-        "|---|---|---|---|",
+        "| quantity | unit | mean | interval | median | draws below 0 |",
+        "|---|---|---|---|---|---|",
     ]
     lines += [
-        f"| {found.name} | {found.unit} | {found.value:.4g} | {found.low:.4g} to {found.high:.4g} |"
+        f"| {found.name} | {found.unit} | {found.value:.4g} | {found.low:.4g} to {found.high:.4g} | {found.median:.4g} "
+        f"| {found.below_zero:.0%} |"
         for found in answer.estimates.values()
     ]
     lines += ["", "# The measured pair", "", *_quality_lines(measured, markdown=True), ""]
@@ -203,11 +204,15 @@ def _print_story(answer: EntryAnswer, student: Student, measured: EvalRun, out: 
             f"{row['cost_out_usd_per_mtok']:.3f} out (measured ledger{ratio})"
         )
     say(f"\n{answer.sentence}\n")
-    say(f"{'quantity':<32} {'estimate':>14} {'95% interval':>32}  simulation alone")
+    coverage = next(iter(answer.estimates.values())).coverage
+    interval = f"{coverage:.0%} interval"
+    say(f"{'quantity':<32} {'mean':>12} {interval:>28} {'median':>12} {'below 0':>8}  simulation alone")
     for found in answer.estimates.values():
+        ends = f"{found.low:.4g} to {found.high:.4g}"
+        alone = f"{found.simulation_low:.4g} to {found.simulation_high:.4g}"
         say(
-            f"{found.name:<32} {found.value:>14.4g} {f'{found.low:.4g} to {found.high:.4g}':>32}  "
-            f"{found.simulation_low:.4g} to {found.simulation_high:.4g}  ({found.unit})"
+            f"{found.name:<32} {found.value:>12.4g} {ends:>28} {found.median:>12.4g} {found.below_zero:>8.0%}  "
+            f"{alone}  ({found.unit})"
         )
     say(
         f"\neverything: {out}\n"

@@ -106,8 +106,8 @@ def over_time(
         alt.Tooltip("name:N", title="who"),
         alt.Tooltip("month:Q", title="months since the release", format=".1f"),
         alt.Tooltip("value:Q", title=quantity.title, format=FINE[show]),
-        alt.Tooltip("low:Q", title="low (95%)", format=FINE[show]),
-        alt.Tooltip("high:Q", title="high (95%)", format=FINE[show]),
+        alt.Tooltip("low:Q", title="low", format=FINE[show]),
+        alt.Tooltip("high:Q", title="high", format=FINE[show]),
         alt.Tooltip("world:N", title="market"),
     ]
     layers = [

@@ -106,7 +106,7 @@ def price(value: float) -> str:
 
 
 def interval(estimate: Estimate, show: str = "percent", floor: float | None = None) -> str:
-    """The 95% interval of an estimate as "low to high", cut at `floor`; shares (floor 0) carry no sign."""
+    """The interval of an estimate as "low to high", cut at `floor`; shares (floor 0) carry no sign."""
     low = estimate.low if floor is None else max(estimate.low, floor)
     signed = floor != 0.0
     if show == "money":

@@ -1,4 +1,4 @@
-"""From paired runs to what charts draw: one mean and one 95% band a day, with the entry and without. Pure.
+"""From paired runs to what charts draw: one mean and one band a day, with the entry and without. Pure.
 
 The band is that of `sim.study.intervals`, the catalog's errors and the simulation's together, for many days at once.
 """
@@ -14,7 +14,7 @@ import numpy as np
 from dashboard.load import Pair
 from sim.metrics import RUN
 from sim.shared.units import DAYS_PER_MONTH
-from sim.study.intervals import LEVEL
+from sim.study.intervals import LEVEL, lower_tail
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,8 +36,7 @@ def banded(frame: pd.DataFrame, column: str, by: list[str], floor: float | None 
     draws = len(wide.columns.unique(0))
     # An offer that has left the market in some runs is absent there; its mean is over the runs that have it.
     values = wide.to_numpy().reshape(len(wide), draws, -1)
-    mean, reach = _mean_and_reach(values)
-    low, high = mean - reach, mean + reach
+    mean, low, high = _mean_and_ends(values)
     if floor is not None:
         low = np.maximum(low, floor)
     if column.startswith("share_of") or column in ("margin", "quality"):
@@ -45,22 +44,23 @@ def banded(frame: pd.DataFrame, column: str, by: list[str], floor: float | None 
     return pd.DataFrame({"value": mean, "low": low, "high": high}, index=wide.index).reset_index()
 
 
-def _mean_and_reach(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and half width, shape (N,), of values (N, D, R): `sim.study.intervals.estimate`, row by row."""
+def _mean_and_ends(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean and ends, shape (N,) each, of values (N, D, R): `sim.study.intervals.estimate`, row by row."""
     from scipy.stats import t
 
     _, draws, replications = values.shape
     mean = np.nanmean(values, axis=(1, 2))
     by_draw = np.nanmean(values, axis=2)
-    degrees = draws * (replications - 1)
-    within = np.nansum((values - by_draw[:, :, None]) ** 2, axis=(1, 2)) / degrees if degrees else np.zeros(len(mean))
-    simulation = np.sqrt(within / (draws * replications))
-    if draws == 1:
-        return mean, simulation * (float(t.ppf(0.5 + LEVEL / 2, degrees)) if degrees else 0.0)
-    between = np.nanvar(by_draw, axis=1, ddof=1)
-    catalog = np.maximum(between - within / replications, 0.0)
-    spread = np.sqrt(catalog * (1.0 + 1.0 / draws) + simulation**2)
-    return mean, float(t.ppf(0.5 + LEVEL / 2, draws - 1)) * spread
+    if draws > 1:
+        tail = lower_tail(draws)
+        low, high = np.nanquantile(by_draw, [tail, 1.0 - tail], axis=1, method="weibull")
+        return mean, low, high
+    degrees = replications - 1
+    if not degrees:
+        return mean, mean, mean
+    within = np.nansum((values - by_draw[:, :, None]) ** 2, axis=(1, 2)) / degrees
+    reach = np.sqrt(within / replications) * float(t.ppf(0.5 + LEVEL / 2, degrees))
+    return mean, mean - reach, mean + reach
 
 
 def offers_over_time(pair: Pair, column: str, release_day: float, both: bool = True) -> pd.DataFrame:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import pickle
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -20,7 +21,7 @@ from sim.shared.manifest import Input
 if TYPE_CHECKING:
     import pandas as pd
 
-SHOWN_TABLES = ("market", "shares", "offers", "prices", "events")
+SHOWN_TABLES = ("market", "shares", "offers", "prices", "events", "ledger")
 
 
 @dataclass(frozen=True)
@@ -66,12 +67,19 @@ def run_once(task: Task) -> OneRun:
 
     if task.draw == 0:
         result = run(task.scenario, task.catalog, task.seed)
-        return OneRun({name: result.tables[name] for name in SHOWN_TABLES}, result.inputs)
+        return OneRun(_shown(result.tables), result.inputs)
     # The runner makes draws from the first on; pages want them one by one, each shown as soon as it is there.
     tables: dict[str, Any] = dict(Market(task.scenario, task.catalog, task.seed, 0, task.draw).run().tables)
     tables["shares"] = metrics.shares(tables)
     tables["market"] = metrics.market(tables, tables["shares"])
-    return OneRun({name: tables[name] for name in SHOWN_TABLES}, ())
+    return OneRun(_shown(tables), ())
+
+
+def _shown(tables: Mapping[str, Any]) -> dict[str, Any]:
+    """What the pages read; of the long ledger only what copiers bought, the part that no other table tells."""
+    ledger = tables["ledger"]
+    shown = dict(tables) | {"ledger": ledger[ledger["task_class"] == ""].reset_index(drop=True)}
+    return {name: shown[name] for name in SHOWN_TABLES}
 
 
 def serve(requests: BinaryIO, replies: BinaryIO) -> None:

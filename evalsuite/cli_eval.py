@@ -173,6 +173,101 @@ def compare_command(
     next_command(f"undercut eval publish {run} --out catalog.parquet")
 
 
+@eval_app.command("cost")
+def cost_command(
+    run: RunFolder,
+    hardware: Annotated[str, typer.Option(help="Accelerator of the modelled ledger.")] = "A100 SXM 80GB",
+    batch: Annotated[int, typer.Option(min=1, help="Sequences served at once.")] = 32,
+    context: Annotated[int, typer.Option(min=1, help="Tokens that a sequence holds.")] = 2048,
+    utilisation: Annotated[float, typer.Option(min=0.01, max=1.0, help="Share of the day that is used.")] = 0.5,
+    json: Json = False,
+) -> None:
+    """Both cost ledgers side by side, per token, request, right answer and megabyte of text; they are never added."""
+    import pandas as pd
+
+    from evalsuite.analysis import read_run
+    from evalsuite.ledgers import accelerator, ledger_table, measured, modelled
+    from sim.shared.console import emit_json, next_command
+    from sim.shared.roofline import Serving, published_speeds
+
+    found = read_run(run)
+    serving = Serving(batch=batch, context_tokens=context, utilisation=utilisation)
+    both = [measured(found.cost), modelled(found.shapes, accelerator(hardware), serving)]
+    table = pd.concat(
+        [ledger_table(prices, found.shapes, found.samples, found.quality) for prices in both], ignore_index=True
+    )
+    if json:
+        errors = [
+            {"what": row.what, "published": row.published, "modelled": row.modelled, "error": row.error}
+            for row in published_speeds()
+        ]
+        emit_json({"rows": table.to_dict("records"), "roofline": errors})
+    else:
+        for ledger, rows in table.groupby("ledger", sort=False):
+            typer.echo(
+                f"{ledger} ledger: {rows['hardware'].iloc[0]}" + _served(str(ledger), batch, context, utilisation)
+            )
+            typer.echo(
+                f"  {'model':<26} {'class':<8} {'in/Mtok':>9} {'out/Mtok':>9} {'request':>10} {'right answer':>13} "
+                f"{'95% interval':>24} {'in/MB':>8} {'out/MB':>8}   (USD)"
+            )
+            for row in rows.to_dict("records"):
+                interval = f"{row['usd_per_correct_low']:.3g} to {row['usd_per_correct_high']:.3g}"
+                typer.echo(
+                    f"  {row['model']:<26} {row['task_class']:<8} {row['usd_per_mtok_in']:>9.4f} "
+                    f"{row['usd_per_mtok_out']:>9.4f} {row['usd_per_request']:>10.3g} {row['usd_per_correct']:>13.3g} "
+                    f"{interval:>24} {row['usd_per_mb_in']:>8.4f} {row['usd_per_mb_out']:>8.4f}"
+                )
+        typer.echo("roofline against published speeds (its constants were fitted to these):")
+        for speed in published_speeds():
+            typer.echo(
+                f"  {speed.what}: {speed.modelled:,.1f} {speed.unit} modelled, {speed.published:,.1f} published "
+                f"({speed.error:+.1%}); {speed.source}"
+            )
+    next_command(f"undercut eval frontier {run}")
+
+
+@eval_app.command("frontier")
+def frontier_command(
+    run: RunFolder,
+    teacher: Annotated[str | None, typer.Option(help="For the cascade; by default the first model.")] = None,
+    student: Annotated[str | None, typer.Option(help="For the cascade; by default the last model.")] = None,
+    json: Json = False,
+) -> None:
+    """Who lies on the frontier of quality and cost, how surely, and what a cascade from student to teacher buys."""
+    from evalsuite.analysis import cascade_table, frontier_table, read_run
+    from evalsuite.ledgers import measured
+    from sim.shared.console import emit_json, next_command
+
+    found = read_run(run)
+    prices = measured(found.cost)
+    table = frontier_table(found, prices)
+    curve = None
+    if len(found.models) > 1:
+        curve = cascade_table(found, prices, teacher or found.models[0], student or found.models[-1])
+    if json:
+        rows = [] if curve is None else curve.to_dict("records")
+        emit_json({"rows": table.to_dict("records"), "cascade": rows})
+    else:
+        typer.echo(f"{'model':<28} {'accuracy':>8}  {'95% interval':<16} {'USD/request':>11}  on the frontier")
+        for row in table.to_dict("records"):
+            interval = f"[{row['accuracy_low']:.3f}, {row['accuracy_high']:.3f}]"
+            typer.echo(
+                f"{row['model']:<28} {row['accuracy']:>8.3f}  {interval:<16} {row['usd_per_request']:>11.4g}  "
+                f"{'yes' if row['on_frontier'] else 'no'} (probability {row['frontier_probability']:.2f})"
+            )
+        if curve is not None:
+            first = curve.iloc[0]
+            typer.echo(f"cascade, {first['student']} first, then {first['teacher']}:")
+            typer.echo(f"{'sent up':>8} {'accuracy':>9} {'USD/request':>12} {'at random, same cost':>21}")
+            for row in curve.to_dict("records")[::2]:
+                typer.echo(
+                    f"{row['escalated']:>8.0%} {row['accuracy']:>9.3f} {row['cost_usd']:>12.4g} "
+                    f"{row['mixture_accuracy']:>21.3f}"
+                )
+    next_command(f"undercut eval cost {run}")
+
+
 @eval_app.command("publish")
 def publish_command(
     run: RunFolder,
@@ -196,6 +291,13 @@ def publish_command(
 
 def _count(number: int | None) -> str:
     return "?" if number is None else str(number)
+
+
+def _served(ledger: str, batch: int, context: int, utilisation: float) -> str:
+    """How the modelled ledger serves."""
+    if ledger == "measured":
+        return ""
+    return f", batch {batch}, {context} tokens of context, {utilisation:.0%} of the day, cheapest dated rent"
 
 
 def _names(text: str | None) -> list[str] | None:

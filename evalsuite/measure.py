@@ -15,15 +15,17 @@ from evalsuite.models import LoadedModel, ModelSpec, fingerprints, load, resolve
 from evalsuite.precision import device, fastest_dtype
 from evalsuite.publish import BOOTSTRAP_SEED, Published, paired, publish
 from evalsuite.scores import Identity, keep_samples, kept_samples, samples_table, store_path, task_key
+from evalsuite.shapes import ModelShape, shape_of
 from evalsuite.suites.find import find_suite
+from evalsuite.suites.mini import mini
 from evalsuite.suites.suite import Suite, TaskRef
-from evalsuite.tables import COST, PAIRS, QUALITY, SAMPLES, SPEED
+from evalsuite.tables import COST, PAIRS, QUALITY, SAMPLES, SHAPES, SPEED
 from sim.shared.catalog import CATALOG, Catalog
 from sim.shared.console import Progress
 from sim.shared.errors import InputError, RunInterrupted
 from sim.shared.manifest import MANIFEST_NAME, Input, Manifest, sha256_of_json
 from sim.shared.paths import replacing_dir, writable_dir
-from sim.shared.stats import accuracy_stderr, mcnemar_exact, paired_difference
+from sim.shared.stats import accuracy_stderr, detectable_difference, holm, mcnemar_exact, paired_difference
 from sim.shared.store import Store
 from sim.shared.tables import TableSpec, write_parquet
 
@@ -140,12 +142,17 @@ def _run(
         for spec in specs
     ]
     catalog = publish(samples, tasks, ledger, published, suite.name)
+    texts = [item.context for task in mini() for item in task.items]
     tables: list[tuple[TableSpec, pd.DataFrame]] = [
         (QUALITY, _quality(samples, tasks, specs)),
         (SAMPLES, samples),
         (PAIRS, _pairs(samples, tasks, teachers)),
         (SPEED, _table(SPEED, timings)),
         (COST, _table(COST, ledger)),
+        (
+            SHAPES,
+            SHAPES.conform(pd.DataFrame([asdict(shape_of(loaded[spec.name], texts)) for spec in specs]), "shapes"),
+        ),
         (CATALOG, catalog.frame),
     ]
     content = {f"{spec.name}.parquet": write_parquet(frame, beside / f"{spec.name}.parquet") for spec, frame in tables}
@@ -354,13 +361,17 @@ def compare(samples: pd.DataFrame, teacher: str, student: str, tasks: Sequence[s
                 "low": interval.low,
                 "high": interval.high,
                 "p_value": mcnemar_exact(first, second),
+                "p_holm": 1.0,
+                "detectable": detectable_difference(len(set(both["cluster"])), float((first != second).mean())),
                 "agreement": float((both["answer_teacher"] == both["answer_student"]).mean()),
             }
         )
+    for row, adjusted in zip(rows, holm([float(str(row["p_value"])) for row in rows]), strict=True):
+        row["p_holm"] = adjusted
     return PAIRS.conform(pd.DataFrame(rows, columns=PAIRS.column_names), "pairs")
 
 
-def _table(spec: TableSpec, rows: Sequence[Timing] | Sequence[Cost]) -> pd.DataFrame:
+def _table(spec: TableSpec, rows: Sequence[Timing] | Sequence[Cost] | Sequence[ModelShape]) -> pd.DataFrame:
     import pandas as pd
 
     return spec.conform(pd.DataFrame([asdict(row) for row in rows]), spec.name)

@@ -69,6 +69,8 @@ PAIRS = TableSpec(
         Column("low", "number", "fraction", "lower end of its 95 per cent interval"),
         Column("high", "number", "fraction", "upper end of its 95 per cent interval"),
         Column("p_value", "number", "probability", "McNemar's exact test, items taken as independent"),
+        Column("p_holm", "number", "probability", "the same, adjusted over the pair's tasks (Holm)"),
+        Column("detectable", "number", "fraction", "least difference found with power 0.8 at n", missing=True),
         Column("agreement", "number", "fraction", "share of items with the same answer"),
     ),
 )
@@ -105,4 +107,67 @@ COST = TableSpec(
     ),
 )
 
-ALL_TABLES = (QUALITY, SAMPLES, PAIRS, SPEED, COST)
+SHAPES = TableSpec(
+    name="shapes",
+    row="one model",
+    columns=(
+        MODEL,
+        Column("active_params", "number", "parameters", "read for one token"),
+        Column("total_params", "number", "parameters", "in memory"),
+        Column("layers", "integer", "layers", "layers"),
+        Column("kv_bytes_per_token", "number", "bytes per token", "keys and values of all layers, in bfloat16"),
+        Column("text_bytes_per_token", "number", "bytes per token", "UTF-8 bytes of text in a token"),
+    ),
+)
+
+LEDGERS = TableSpec(
+    name="ledgers",
+    row="one model, ledger and task class",
+    columns=(
+        MODEL,
+        Column("ledger", "text", "", "measured (this machine) or modelled (roofline of a named accelerator)"),
+        Column("hardware", "text", "", "machine or accelerator whose rent is taken"),
+        Column("task_class", "text", "", "class of work"),
+        Column("usd_per_mtok_in", "number", "USD per Mtok", "cost of tokens read"),
+        Column("usd_per_mtok_out", "number", "USD per Mtok", "cost of tokens written"),
+        Column("usd_per_request", "number", "USD", "of a request of the class, without a prompt cache"),
+        Column("accuracy", "number", "fraction", "mean over the class's tasks", missing=True),
+        Column("usd_per_correct", "number", "USD", "until a right answer: cost over accuracy", missing=True),
+        Column("usd_per_correct_low", "number", "USD", "lower end of its 95 per cent interval", missing=True),
+        Column("usd_per_correct_high", "number", "USD", "upper end of its 95 per cent interval", missing=True),
+        Column("usd_per_mb_in", "number", "USD per MB", "cost of a million bytes of text read"),
+        Column("usd_per_mb_out", "number", "USD per MB", "cost of a million bytes of text written"),
+    ),
+)
+
+FRONTIER = TableSpec(
+    name="frontier",
+    row="one model",
+    columns=(
+        MODEL,
+        Column("ledger", "text", "", "measured or modelled"),
+        Column("accuracy", "number", "fraction", "mean over the tasks that are no floor, on common items"),
+        Column("accuracy_low", "number", "fraction", "lower end of its 95 per cent interval"),
+        Column("accuracy_high", "number", "fraction", "upper end of its 95 per cent interval"),
+        Column("usd_per_request", "number", "USD", "mean over the task classes"),
+        Column("usd_per_request_low", "number", "USD", "lower end of its 95 per cent interval"),
+        Column("usd_per_request_high", "number", "USD", "upper end of its 95 per cent interval"),
+        Column("on_frontier", "flag", "", "no other model is as good and as cheap, and better in one"),
+        Column("frontier_probability", "number", "probability", "of being on it, under the joint uncertainty"),
+    ),
+)
+
+CASCADE = TableSpec(
+    name="cascade",
+    row="one share of items that go up to the teacher",
+    columns=(
+        Column("teacher", "text", "", "name of the teacher"),
+        Column("student", "text", "", "name of the student"),
+        Column("escalated", "number", "fraction", "items on which the student is least sure, sent up"),
+        Column("accuracy", "number", "fraction", "of the cascade"),
+        Column("cost_usd", "number", "USD", "of a request"),
+        Column("mixture_accuracy", "number", "fraction", "at that cost, with items sent to the teacher at random"),
+    ),
+)
+
+ALL_TABLES = (QUALITY, SAMPLES, PAIRS, SPEED, COST, SHAPES, LEDGERS, FRONTIER, CASCADE)

@@ -163,9 +163,8 @@ class Market:
             sold_before = self._sells(provider)
             self.board.on_sale[offer] = True
             self._pay_for(provider, plan)
-            if isinstance(provider.price, Posted):
-                self._record_price(offer, "release")
-            else:
+            self._record_price(offer, "release")
+            if not isinstance(provider.price, Posted):
                 self._post(provider, "release")
                 if not sold_before:
                     self.env.process(self._price_reviews(provider))
@@ -178,11 +177,13 @@ class Market:
         own = self._own[provider.name]
         for posting in review(provider.price, self.board, self.beliefs, own, self.scenario.discount_rate_per_year):
             price = within_bounds(posting.price, self.board.list_price[:, posting.offer])
+            if np.array_equal(price, self.board.price[:, posting.offer]):
+                continue
             before = self.board.price_usd[:, posting.offer].copy()
             self.board.set_price(posting.offer, price)
             self._record_price(posting.offer, cause)
             rose = self.board.price_usd[:, posting.offer] > before * (1.0 + 1e-9)
-            if cause == "review" and self.scenario.population.notices_increases and rose.any():
+            if self.scenario.population.notices_increases and rose.any():
                 day = float(self.env.now)
                 self._switching_usd += self.population.notice(self.board, posting.offer, rose, day)
                 self.beliefs.customers.notice(self.board, posting.offer, rose, day)
@@ -204,6 +205,9 @@ class Market:
             )  # fmt: skip
             self.ledger.spend(provider.name, usd)
             self.ledger.receive(seller, usd)
+            serving = float(plan.teacher_output_mtok * self.board.cost[2, teacher])
+            self.ledger.post(day, books.SERVING, seller, books.COMPUTE, serving, "", plan.teacher_offer, 0.0, 0.0)
+            self.ledger.spend(seller, serving)
             spent += usd
             detail = f"{plan.teacher_output_mtok:g} Mtok bought from {plan.teacher_offer}"
         self.recorder.add("events", day, "release", provider.name, plan.offer, spent, detail)

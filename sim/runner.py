@@ -94,7 +94,8 @@ def _inputs(scenario: Scenario, catalog: Catalog) -> tuple[Input, ...]:
             inputs.append(Input(f"model {model.name}", str(row["quality_evidence"]), str(row["source"])))  # type: ignore[arg-type]
         elif isinstance(model, TransferredStudent):
             row = catalog.rows_of(model.measured_student).iloc[0]
-            inputs.append(Input(f"student {model.measured_student}", "measured", str(row["source"])))
+            evidence = str(row["quality_evidence"])
+            inputs.append(Input(f"student {model.measured_student}", evidence, str(row["source"])))  # type: ignore[arg-type]
             inputs.append(
                 Input(f"model {model.name}", "assumed", f"transferred from {model.measured_student} to {model.teacher}")
             )

@@ -64,7 +64,11 @@ def pictures(context: Context, pair: Pair) -> None:
     """Prices, shares, profits and the price index, with the entry and without."""
     st.caption(
         f"Solid: with {context.student}. Dotted: the same market without it, on the same random numbers. "
-        + ("Bands: 95%, for what is not known about the models." if pair.draws else "Bands follow.")
+        + (
+            f"Bands: from the lowest to the highest of {pair.draws} draws of what is not known about the models."
+            if pair.draws
+            else "Bands follow."
+        )
     )
     release, event = context.release_day, context.event
     two = [context.student, context.teacher]

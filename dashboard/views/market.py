@@ -16,7 +16,7 @@ def page() -> None:
         pair = context.paired.best_known()
     both = st.toggle(f"Show the market without {context.student} as dotted lines", key="ghosts")
     st.caption(
-        "Bands: 95%, for what is not known about the models."
+        "Bands: from the lowest to the highest of the draws of what is not known about the models."
         if pair.draws
         else "Without bands: stay on the page Answer until its intervals are there."
     )

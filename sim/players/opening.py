@@ -23,7 +23,7 @@ from sim.scenario.prices import (
 from sim.scenario.providers import Offer
 from sim.scenario.scenario import Scenario
 from sim.shared.catalog import Catalog
-from sim.shared.errors import InputError
+from sim.shared.errors import InputError, raise_all
 from sim.world.board import Board, make_board
 from sim.world.customers.expected import ExpectedCustomers
 from sim.world.models import CACHED_RATIO, ResolvedModel, Vector, resolve_models
@@ -91,6 +91,16 @@ def _set_costs(scenario: Scenario, models: dict[str, ResolvedModel], board: Boar
     """Set every offer's marginal cost; returns where an implied cost was clipped, shape (J,), bool."""
     sellers = []
     offers = scenario.offers
+    problems = [
+        InputError(
+            f"scenario {scenario.name}", f"offers.{offer.name}.cost", "implied",
+            "a cost of another kind: an offer that is released later has no list price to infer it from",
+            "state it, or give a share of the list price, the catalog's or the teacher's",
+        )
+        for index, offer in enumerate(offers)
+        if isinstance(offer.cost, ImpliedCost) and not board.on_sale[index]
+    ]  # fmt: skip
+    raise_all(problems)
     for index, offer in enumerate(offers):
         part, model = offer.cost, models[offer.model]
         if isinstance(part, StatedCost):
@@ -106,7 +116,14 @@ def _set_costs(scenario: Scenario, models: dict[str, ResolvedModel], board: Boar
         unknown = [j for j in own if isinstance(offers[j].cost, ImpliedCost)]
         if unknown:
             outlook = outlook_of(provider.price, scenario.discount_rate_per_year)
-            sellers.append(Seller(tuple(own), tuple(unknown), outlook))
+            students = tuple(
+                (j, teacher, _ratio(models[offers[j].model]))
+                for j in own
+                if isinstance(offers[j].cost, TeacherCost)
+                for teacher in unknown
+                if offers[teacher].model == models[offers[j].model].teacher
+            )
+            sellers.append(Seller(tuple(own), tuple(unknown), outlook, students))
     implied = implied_costs(board, beliefs, sellers)
     for seller in sellers:
         for index in seller.unknown:
@@ -117,9 +134,13 @@ def _set_costs(scenario: Scenario, models: dict[str, ResolvedModel], board: Boar
             teacher = next((j for j, other in enumerate(offers) if other.model == model.teacher), None)
             if teacher is None:
                 raise _missing(scenario, offer, "cost", f"an offer of the teacher {model.teacher}")
-            ratio = np.array([model.input_cost_ratio, model.input_cost_ratio, model.output_cost_ratio])
-            board.set_cost(board.index(offer.name), board.cost[:, teacher] * ratio)
+            board.set_cost(board.index(offer.name), board.cost[:, teacher] * _ratio(model))
     return implied.clipped
+
+
+def _ratio(model: ResolvedModel) -> np.ndarray:
+    """A student's cost over its teacher's, by kind of token, shape (3,)."""
+    return np.array([model.input_cost_ratio, model.input_cost_ratio, model.output_cost_ratio])
 
 
 def _teachers_first(scenario: Scenario) -> list[Offer]:

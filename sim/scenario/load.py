@@ -52,7 +52,17 @@ def shipped_scenarios() -> list[Path]:
 
 
 def _problems(error: ValidationError, source: str) -> list[InputError]:
-    return [_problem(item, source) for item in error.errors(include_url=False)]
+    found = error.errors(include_url=False)
+    places = [item["loc"] for item in found]
+    # A list whose items are wrong is reported as too short too; the items' own problems say it.
+    return [
+        _problem(item, source)
+        for item in found
+        if not (
+            item["type"] == "too_short"
+            and any(len(place) > len(item["loc"]) and place[: len(item["loc"])] == item["loc"] for place in places)
+        )
+    ]
 
 
 def _problem(item: Any, source: str) -> InputError:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from sim.shared.errors import InputError, raise_all
 from sim.shared.paths import data_dir
 from sim.shared.tables import Column, TableSpec, read_table
@@ -118,6 +120,10 @@ def make_catalog(frame: pd.DataFrame, source: str) -> Catalog:
         if column.unit == "USD per Mtok" or column.name.endswith(("_stderr", "_ratio")):
             good = frame[column.name].isna() | (frame[column.name] >= 0)
             _check(problems, source, frame, column.name, good, "a number that is not negative")
+    for column in CATALOG.columns:
+        if column.kind == "number":
+            good = frame[column.name].isna() | np.isfinite(frame[column.name].to_numpy(dtype=float, na_value=np.nan))
+            _check(problems, source, frame, column.name, good, "a finite number")
     for name in ("quality_evidence", "price_evidence", "cost_evidence"):
         allowed = EVIDENCE if name == "quality_evidence" else (*EVIDENCE, "")
         _check(problems, source, frame, name, frame[name].isin(allowed), ", ".join(EVIDENCE))
@@ -150,4 +156,5 @@ def _check(
     if bool(bad.any()):
         row = int(bad.to_numpy().argmax())
         where = f"row {row + 1} ({frame['model'].iloc[row]}), {name}"
-        problems.append(InputError(source, where, frame[name].iloc[row], allowed, "correct the cell"))
+        value = frame[name].iloc[row]
+        problems.append(InputError(source, where, getattr(value, "item", lambda: value)(), allowed, "correct the cell"))

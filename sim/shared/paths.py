@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import tempfile
@@ -10,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sim.shared.errors import InputError
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 DATA_ENV = "UNDERCUT_DATA_DIR"
 CACHE_ENV = "UNDERCUT_CACHE_DIR"
@@ -125,6 +128,12 @@ def check_output_dir(folder: Path, owner_file: str, source: str) -> None:
     Raises:
         InputError: if `folder` exists and is neither empty nor an earlier output, or its place cannot be written to.
     """
+    try:
+        folder.exists()
+    except OSError as error:
+        raise InputError(source, "", str(folder), error.strerror or str(error), "choose another name") from error
+    if folder.resolve() == Path.cwd():
+        raise InputError(source, "", str(folder), "a folder other than the one you are in", "name a folder below it")
     if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not (folder / owner_file).is_file())):
         raise InputError(
             source=source,
@@ -148,7 +157,14 @@ def replacing_dir(folder: Path, owner_file: str, source: str) -> Iterator[Path]:
     check_output_dir(folder, owner_file, source)
     beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".tmp", dir=folder.parent))
     try:
-        yield beside
+        try:
+            yield beside
+        except OSError as error:
+            if error.errno not in NO_ROOM:
+                raise
+            raise InputError(
+                source, "", str(folder), f"a disk with room ({error.strerror})", "make room, or choose another disk"
+            ) from error
         umask = os.umask(0)
         os.umask(umask)
         beside.chmod(0o777 & ~umask)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -31,6 +31,9 @@ class EntryAnswer:
 
     Attributes:
         estimates: by name; see `entry_answer`.
+        draws: of the catalog's errors.
+        clipped_draws: of these, draws in which the cost of an offer could not be inferred from its list price and was
+            held at a bound; what they say rests on that bound.
     """
 
     entrant: str
@@ -39,18 +42,28 @@ class EntryAnswer:
     months: float
     release_day: float
     estimates: dict[str, Estimate]
+    draws: int = 1
+    clipped_draws: int = 0
 
     @property
     def sentence(self) -> str:
-        """The answer in one sentence, with 95% intervals."""
+        """The answer in one sentence, with its intervals."""
         share, profit = self.estimates["entrant_share_of_tokens"], self.estimates["teacher_profit_change"]
         fixed, posted = self.estimates["fixed_quality_price_change"], self.estimates["posted_price_change"]
         return (
             f"{self.months:g} months after its release, {self.entrant} serves {_percent(share)} of all tokens; "
             f"against the same market without it, the cheapest price at a fixed quality changes by "
             f"{_percent(fixed)}, the posted prices of the models it met by {_percent(posted)}, and the profit of "
-            f"{self.teacher_provider}, which sells its teacher {self.teacher}, by {_percent(profit)}."
+            f"{self.teacher_provider}, which sells its teacher {self.teacher}, by {_percent(profit)}"
+            f"{self._certainty(share)}."
         )
+
+    def _certainty(self, part: Estimate) -> str:
+        """What the brackets hold, and on how many draws an inferred cost failed."""
+        if self.draws < 2:
+            return ""
+        failed = f", in {self.clipped_draws} of which a cost could not be inferred" if self.clipped_draws else ""
+        return f" (means; brackets: {part.coverage:.0%} of what {self.draws} draws of the models' errors gave{failed})"
 
 
 def run_entry(
@@ -104,6 +117,12 @@ def entry_answer(with_entry: RunResult, without: RunResult, months: float = 12.0
             "--months", "", months, f"at most {(last - release_day) / DAYS_PER_MONTH:.1f}", "choose an earlier month"
         )
     window = (max(end - WINDOW_DAYS, release_day), end)
+    days = with_entry.tables["market"]["day"]
+    if not ((days > window[0] + 1e-9) & (days <= window[1] + 1e-9)).any():
+        raise InputError(
+            "--months", "", months, f"a month with a report in the {WINDOW_DAYS:g} days before it",
+            f"choose a later month, or report more often than every {scenario.report_days:g} days",
+        )  # fmt: skip
 
     def both(column: str) -> tuple[np.ndarray, np.ndarray]:
         return paired_values(
@@ -122,8 +141,8 @@ def entry_answer(with_entry: RunResult, without: RunResult, months: float = 12.0
 
     def profit(provider: str, others: bool = False) -> tuple[np.ndarray, np.ndarray]:
         return paired_values(
-            _profit(without.tables["shares"], provider, release_day, end, others),
-            _profit(with_entry.tables["shares"], provider, release_day, end, others),
+            _profit(without.tables, provider, release_day, end, others),
+            _profit(with_entry.tables, provider, release_day, end, others),
             "profit_usd",
         )
 
@@ -153,6 +172,8 @@ def entry_answer(with_entry: RunResult, without: RunResult, months: float = 12.0
         months=months,
         release_day=release_day,
         estimates={part.name: part for part in found},
+        draws=int(with_entry.tables["offers"]["catalog_draw"].nunique()),
+        clipped_draws=int(with_entry.tables["offers"].groupby("catalog_draw")["cost_clipped"].any().sum()),
     )
 
 
@@ -201,11 +222,31 @@ def _entrant_share(result: RunResult, entrant: str, column: str, window: tuple[f
     return paired_values(mine, mine, column)[1]
 
 
-def _profit(shares: pd.DataFrame, provider: str, start: float, end: float, others: bool) -> pd.DataFrame:
-    mine = shares["provider"] == provider
-    rows = shares[(~mine if others else mine) & (shares["day"] > start + 1e-9) & (shares["day"] <= end + 1e-9)]
+def _profit(tables: Mapping[str, pd.DataFrame], provider: str, start: float, end: float, others: bool) -> pd.DataFrame:
+    """What a provider (or all others) took for tokens, from customers and from copiers, less what serving them cost.
+
+    Customers' flows come from `shares` and stand at the end of their interval; what copiers buy stands in the ledger
+    without a task class, on the day of the purchase.
+    """
+    import pandas as pd
+
+    shares, ledger = tables["shares"], tables["ledger"]
+    retail = shares[(shares["day"] > start + 1e-9) & (shares["day"] <= end + 1e-9)]
+    bought = ledger[
+        ledger["account"].isin(["teacher_tokens", "serving"])
+        & (ledger["task_class"] == "")
+        & (ledger["day"] >= start - 1e-9)
+        & (ledger["day"] <= end + 1e-9)
+    ]
+    serving = bought["account"] == "serving"
+    bought = bought[RUN].assign(
+        provider=bought["payer"].where(serving, bought["payee"]),
+        profit_usd=bought["usd"].where(~serving, -bought["usd"]),
+    )
+    rows = pd.concat([retail[[*RUN, "provider", "profit_usd"]], bought], ignore_index=True)
+    mine = (rows["provider"] != provider) if others else (rows["provider"] == provider)
+    summed = rows[mine].groupby(RUN, as_index=False)["profit_usd"].sum()
     every = shares[RUN].drop_duplicates()
-    summed = rows.groupby(RUN, as_index=False)["profit_usd"].sum()
     return every.merge(summed, on=RUN, how="left").fillna({"profit_usd": 0.0})
 
 

@@ -52,6 +52,9 @@ def check_pairable(base: RunResult, variant: RunResult) -> None:
             )
 
 
+STATES = ("price_usd_per_mtok", "margin")  # an offer that is not there has none; its shares and flows are 0
+
+
 def paired_values(base: pd.DataFrame, variant: pd.DataFrame, column: str) -> tuple[np.ndarray, np.ndarray]:
     """A column of two tables that hold one row per run, as arrays (D, R); runs absent from one side count as 0."""
     left, right = base.set_index(RUN)[column], variant.set_index(RUN)[column]
@@ -89,6 +92,8 @@ def differences(base: RunResult, variant: RunResult, days: list[float]) -> pd.Da
                 other = right if spec is MARKET else right[right["offer"] == subject]
                 for column in spec.columns:
                     if column.kind == "number" and column.name not in (*RUN, "day"):
+                        if column.name in STATES and len(one) != len(other):
+                            continue
                         a, b = paired_values(one, other, column.name)
                         found: Estimate = estimate(column.name, column.unit, b - a)
                         rows.append(

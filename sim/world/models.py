@@ -105,7 +105,7 @@ def _from_catalog(spec: CatalogModel, catalog: Catalog, classes: list[str], erro
     rows = catalog.rows_of(spec.catalog).set_index("task_class")
     teacher = str(rows["teacher"].iloc[0])
     base = _own_thetas(spec.catalog, rows, classes, errors)
-    assumed: list[str] = [name for name in classes if name not in rows.index and "all" not in rows.index]
+    assumed: list[str] = [name for name in classes if not _told(rows, name)]
     theta = base
     if teacher and teacher in catalog.models and rows["theta_gap"].notna().any():
         # The same items were answered by both: the student's error is the teacher's plus that of the difference.
@@ -185,10 +185,24 @@ def _transferred(
     )
 
 
+def _told(rows: pd.DataFrame, name: str) -> bool:
+    """Whether the catalog has an informative row of the class itself, or of all classes together."""
+    row = name if name in rows.index else "all" if "all" in rows.index else None
+    return row is not None and bool(rows.loc[row, "informative"])
+
+
 def _own_thetas(model: str, rows: pd.DataFrame, classes: list[str], errors: _Errors) -> np.ndarray:
-    """Theta by class: the class's own row, else the row "all", else the mean of the informative rows."""
+    """Theta by class: the class's own row, else the row "all", else the mean of the informative rows as drawn."""
     informative = rows[rows["informative"]]
-    mean = float((informative if len(informative) else rows)["theta"].mean())
+    usable = informative if len(informative) else rows
+    mean = float(
+        np.mean(
+            [
+                row["theta"] + row["theta_stderr"] * errors.normal(model, str(row["theta_error_key"]))
+                for row in usable.to_dict("records")
+            ]
+        )
+    )
     out = np.empty(len(classes))
     for index, name in enumerate(classes):
         row = name if name in rows.index else "all" if "all" in rows.index else None

@@ -34,7 +34,7 @@ def test_bands_of_shares_stay_between_nothing_and_all() -> None:
         {"catalog_draw": [1, 2], "replication": [0, 0], "day": [7.0, 7.0], "share_of_tokens": [0.01, 0.99]}
     )
     row = series.banded(frame, "share_of_tokens", ["day"]).iloc[0]
-    assert (row["low"], row["high"]) == (0.0, 1.0)
+    assert (row["low"], row["high"]) == (0.01, 0.99)
 
 
 def test_the_three_parties_serve_everything(pair: Pair) -> None:

@@ -19,6 +19,7 @@ GRID_POINTS = 40
 LOWEST_LEVEL, HIGHEST_LEVEL = 0.01, 20.0  # of the list price: the bounds within which every price stays
 COARSE_RANGE = 8.0  # the grid spans the present level times and over this
 TOLERANCE = 1e-6  # of the log level
+LEAST_GAIN = 1e-6  # of the profit: a price moves for no less
 SWEEPS = 8  # over the offers of one owner
 COST_STEP = 1e-4  # of the log level, in the derivative of the first-order condition
 
@@ -63,11 +64,15 @@ def best_levels(
 
 @dataclass(frozen=True)
 class Seller:
-    """An owner as the first-order conditions see it: its offers on sale, and those whose cost is asked for."""
+    """An owner as the first-order conditions see it: its offers on sale, and those whose cost is asked for.
+
+    `students` are own offers whose cost is a known ratio (3,) of an asked one's: (offer, teacher, ratio).
+    """
 
     own: tuple[int, ...]
     unknown: tuple[int, ...]
     outlook: Outlook
+    students: tuple[tuple[int, int, np.ndarray], ...] = ()
 
 
 def implied_costs(
@@ -80,8 +85,9 @@ def implied_costs(
     """Cost shares at which each seller's posted prices satisfy its first-order conditions; the board is left as it was.
 
     With unknown costs proportional to the list price, profit is R(l) - sum_k share_k * K_k(l), where R is revenue less
-    the known costs and K_k the offer's sales valued at list price. Setting the derivative in every level whose cost is
-    unknown to zero is linear in the shares.
+    the known costs and K_k the sales valued at list price of the offer and of own students whose cost hangs on its.
+    Setting the derivative in every level whose cost is unknown to zero is linear in the shares. A share out of bounds
+    is held at the bound, and the others are solved again.
     """
     share = np.full(board.offer_count, np.nan)
     clipped = np.zeros(board.offer_count, dtype=bool)
@@ -93,38 +99,76 @@ def implied_costs(
         own[list(seller.own)] = True
         revenue_slope = np.zeros(len(unknown))
         cost_slope = np.zeros((len(unknown), len(unknown)))
-        for offer in unknown:
+        charged_with = [
+            [
+                (offer, np.ones(3)),
+                *((student, ratio) for student, teacher, ratio in seller.students if teacher == offer),
+            ]
+            for offer in unknown
+        ]
+        known = {offer: board.cost[:, offer].copy() for group in charged_with for offer, _ in group}
+        for offer in known:
             board.set_cost(offer, np.zeros(3))
         for row, moved in enumerate(unknown):
             levels = _level(board, moved) * steps
             revenue = beliefs.profit_usd(board, own, moved, levels, seller.outlook, smooth=True)
             revenue_slope[row] = revenue[1] - revenue[0]
-            for column, charged in enumerate(unknown):
-                # A cost of one list price on a single offer lowers profit by that offer's sales at list price.
-                board.set_cost(charged, board.list_price[:, charged])
+            for column, group in enumerate(charged_with):
+                # A cost of one list price lowers profit by the sales at list price.
+                for offer, ratio in group:
+                    board.set_cost(offer, board.list_price[:, unknown[column]] * ratio)
                 profit = beliefs.profit_usd(board, own, moved, levels, seller.outlook, smooth=True)
                 cost_slope[row, column] = revenue_slope[row] - (profit[1] - profit[0])
-                board.set_cost(charged, np.zeros(3))
-        solved = np.linalg.lstsq(cost_slope, revenue_slope, rcond=None)[0]
-        share[unknown] = np.clip(solved, lowest_share, highest_share)
-        clipped[unknown] = (solved < lowest_share) | (solved > highest_share)
-        for offer in unknown:
+                for offer, _ in group:
+                    board.set_cost(offer, np.zeros(3))
+        share[unknown], clipped[unknown] = _bounded(cost_slope, revenue_slope, lowest_share, highest_share)
+        for offer in known:
             board.set_cost(offer, saved[:, offer])
     return ImpliedCosts(share, clipped)
+
+
+def _bounded(slope: np.ndarray, wanted: np.ndarray, low: float, high: float) -> tuple[np.ndarray, np.ndarray]:
+    """Solution of `slope @ x = wanted` with x in [low, high]: what leaves it is held there, the rest solved again."""
+    count = len(wanted)
+    if not (np.isfinite(slope).all() and np.isfinite(wanted).all()):
+        return np.full(count, low), np.ones(count, dtype=bool)
+    out, held = np.zeros(count), np.zeros(count, dtype=bool)
+    while not held.all():
+        free = ~held
+        left = wanted[free] - slope[np.ix_(free, held)] @ out[held]
+        out[free] = np.linalg.lstsq(slope[np.ix_(free, free)], left, rcond=None)[0]
+        over = free & ((out < low) | (out > high))
+        if not over.any():
+            break
+        out[over] = np.clip(out[over], low, high)
+        held |= over
+    return out, held
 
 
 def _best_level(board: Board, beliefs: Beliefs, own: np.ndarray, moved: int, present: float, outlook: Outlook) -> float:
     low = max(math.log(LOWEST_LEVEL), math.log(present / COARSE_RANGE))
     high = min(math.log(HIGHEST_LEVEL), math.log(present * COARSE_RANGE))
     grid = np.linspace(low, high, GRID_POINTS)
-    best = int(np.argmax(beliefs.profit_usd(board, own, moved, np.exp(grid), outlook)))
+    on_grid = _finite(beliefs.profit_usd(board, own, moved, np.exp(grid), outlook))
+    best = int(np.argmax(on_grid))
+    if not np.isfinite(on_grid[best]):
+        return present  # beliefs that tell nothing move no price
     left, right = grid[max(best - 1, 0)], grid[min(best + 1, GRID_POINTS - 1)]
 
     def loss(at: float) -> float:
-        return -float(beliefs.profit_usd(board, own, moved, np.exp(np.array([at])), outlook)[0])
+        return -float(_finite(beliefs.profit_usd(board, own, moved, np.exp(np.array([at])), outlook))[0])
 
     found = minimize_scalar(loss, bounds=(left, right), method="bounded", options={"xatol": TOLERANCE})
+    # Profit jumps at the posted price, because a rise makes every holder review: staying is a candidate of its own.
+    staying = float(_finite(beliefs.profit_usd(board, own, moved, np.array([present]), outlook))[0])
+    if -float(found.fun) <= staying + LEAST_GAIN * abs(staying):
+        return present
     return math.exp(float(found.x))
+
+
+def _finite(profit: np.ndarray) -> np.ndarray:
+    """Profits with those that are no number never chosen."""
+    return np.where(np.isfinite(profit), profit, -np.inf)
 
 
 def _level(board: Board, offer: int) -> float:

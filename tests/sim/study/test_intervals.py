@@ -43,3 +43,21 @@ def test_a_relative_change_never_falls_below_minus_one_and_a_share_stays_in_its_
     assert -1.0 < found.low < found.value < found.high
     share = estimate_share("x", np.array([[0.01, 0.02], [0.5, 0.4], [0.9, 0.95]]))
     assert 0.0 <= share.low < share.high <= 1.0
+
+
+def test_skewed_draws_of_one_sign_give_an_interval_of_that_sign() -> None:
+    found = estimate("x", "", -np.array([[0.007], [0.074], [0.147], [0.002], [0.024], [0.008], [0.003], [0.017]]))
+    assert found.high < 0
+    assert (found.low, found.high) == pytest.approx((-0.147, -0.002))
+    assert (found.below_zero, found.draws) == (1.0, 8)
+
+
+def test_a_further_draw_lies_inside_as_often_as_the_coverage_says() -> None:
+    generator = np.random.default_rng(3)
+    for draws in (8, 60):
+        inside = 0
+        for _ in range(3000):
+            values = generator.lognormal(0.0, 1.5, draws + 1)
+            found = estimate("x", "", values[:-1, None])
+            inside += found.low <= values[-1] <= found.high
+        assert inside / 3000 == pytest.approx(found.coverage, abs=0.025)

@@ -1,0 +1,153 @@
+"""What an eval run's tables say together: paired differences, the frontier, the cascade. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from evalsuite.frontier import cascade, frontier_probability, on_frontier
+from evalsuite.ledgers import REPLICATES, REQUEST_TOKENS, SEED, Price, request_usd
+from evalsuite.publish import paired
+from evalsuite.shapes import ModelShape
+from evalsuite.tables import CASCADE, COST, FRONTIER, QUALITY, SAMPLES, SHAPES
+from sim.shared.errors import InputError
+from sim.shared.stats import bootstrap_means
+from sim.shared.tables import read_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The tables of an eval run that analyses read."""
+
+    folder: Path
+    samples: pd.DataFrame
+    quality: pd.DataFrame
+    cost: pd.DataFrame
+    shapes: tuple[ModelShape, ...]
+
+    @property
+    def models(self) -> list[str]:
+        """In the run's order."""
+        return list(dict.fromkeys(self.quality["model"]))
+
+    @property
+    def counted_tasks(self) -> list[str]:
+        """Those that are no floor."""
+        return list(dict.fromkeys(self.quality[~self.quality["floor"]]["task"]))
+
+
+def read_run(folder: Path) -> Measured:
+    """Read an eval run's tables.
+
+    Raises:
+        InputError: if the folder is no eval run.
+    """
+    for spec in (SAMPLES, QUALITY, COST, SHAPES):
+        if not (folder / f"{spec.name}.parquet").is_file():
+            raise InputError(
+                str(folder), "", f"no {spec.name}.parquet", "a folder that undercut eval run wrote",
+                "name such a folder, or run it again",
+            )  # fmt: skip
+    tables = {
+        spec.name: spec.conform(read_table(folder / f"{spec.name}.parquet"), str(folder / f"{spec.name}.parquet"))
+        for spec in (SAMPLES, QUALITY, COST, SHAPES)
+    }
+    shapes = tuple(ModelShape(**row) for row in tables["shapes"].to_dict("records"))
+    return Measured(folder, tables["samples"], tables["quality"], tables["cost"], shapes)
+
+
+def frontier_table(run: Measured, prices: Sequence[Price]) -> pd.DataFrame:
+    """One row a model: accuracy, cost of a mean request, and how surely it lies on the frontier.
+
+    Accuracy is the mean over the counted tasks, on the items that all models answered; all models share the resampled
+    clusters, so their errors are joint. Costs are drawn from their own errors.
+    """
+    import pandas as pd
+
+    models = [model for model in run.models if any(price.model == model for price in prices)]
+    by_model = {price.model: price for price in prices}
+    draws, means = [], []
+    scored = run.samples[run.samples["error"] == ""]
+    for place, task in enumerate(run.counted_tasks):
+        rows = scored[scored["task"] == task]
+        wide = rows.pivot_table(index=["item", "cluster"], columns="model", values="correct", aggfunc="first")
+        wide = wide.reindex(columns=models).dropna()
+        if wide.empty:
+            continue
+        correct = wide.to_numpy(dtype=float)
+        means.append(correct.mean(axis=0))
+        clusters = list(wide.index.get_level_values("cluster"))
+        draws.append(bootstrap_means(correct, clusters, SEED + place, REPLICATES))
+    if not means:
+        raise InputError(str(run.folder), "", "no task with items that all models answered", "one", "run more items")
+    quality, quality_draws = np.mean(means, axis=0), np.mean(draws, axis=0)
+    cost = np.array([_mean_request_usd(by_model[model]) for model in models])
+    errors = np.array([by_model[model].log_stderr for model in models])
+    noise = np.random.default_rng(SEED).normal(size=(REPLICATES, len(models)))
+    probability = frontier_probability(quality_draws, cost * np.exp(noise * errors))
+    low, high = np.quantile(quality_draws, [0.025, 0.975], axis=0)
+    rows = [
+        {
+            "model": model,
+            "ledger": by_model[model].ledger,
+            "accuracy": quality[place],
+            "accuracy_low": low[place],
+            "accuracy_high": high[place],
+            "usd_per_request": cost[place],
+            "usd_per_request_low": cost[place] * np.exp(-1.959964 * errors[place]),
+            "usd_per_request_high": cost[place] * np.exp(1.959964 * errors[place]),
+            "on_frontier": bool(on_frontier(quality, cost)[place]),
+            "frontier_probability": probability[place],
+        }
+        for place, model in enumerate(models)
+    ]
+    return FRONTIER.conform(pd.DataFrame(rows), "frontier")
+
+
+def cascade_table(run: Measured, prices: Sequence[Price], teacher: str, student: str) -> pd.DataFrame:
+    """The student answers, the items on which it is least sure go up to the teacher; over all counted tasks together.
+
+    Only items with a confidence count; confidences of choices and of written answers are ranked within their task, so
+    that no task's scale decides.
+
+    Raises:
+        InputError: if the run lacks a model, or no item has a confidence.
+    """
+    import pandas as pd
+
+    for option, name in (("--teacher", teacher), ("--student", student)):
+        if name not in run.models:
+            raise InputError(option, "", name, ", ".join(run.models), "name a model of this run")
+    by_model = {price.model: price for price in prices}
+    scored = run.samples[run.samples["error"] == ""]
+    sure, mine, theirs = [], [], []
+    for task in run.counted_tasks:
+        both = paired(scored, teacher, student, task)
+        rows = scored[(scored["model"] == student) & (scored["task"] == task)][["item", "confidence"]]
+        both = both.merge(rows, on="item").dropna(subset=["confidence"])
+        sure.append(both["confidence"].rank(pct=True).to_numpy(dtype=float))
+        mine.append(both["correct_student"].to_numpy(dtype=float))
+        theirs.append(both["correct_teacher"].to_numpy(dtype=float))
+    if not sum(map(len, sure)):
+        raise InputError(str(run.folder), "confidence", "none", "items with a confidence", "score with --scorer shared")
+    points = cascade(
+        np.concatenate(sure),
+        np.concatenate(mine),
+        np.concatenate(theirs),
+        _mean_request_usd(by_model[student]),
+        _mean_request_usd(by_model[teacher]),
+    )
+    frame = pd.DataFrame([{"teacher": teacher, "student": student, **asdict(point)} for point in points])
+    return CASCADE.conform(frame, "cascade")
+
+
+def _mean_request_usd(price: Price) -> float:
+    """USD of a request, the mean over the task classes."""
+    return float(np.mean([request_usd(price, task_class) for task_class in REQUEST_TOKENS]))

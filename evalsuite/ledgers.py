@@ -1,0 +1,153 @@
+"""What a model costs, by ledger: measured on this machine, or modelled on a named accelerator. Never added. Pure.
+
+Per million tokens, per request of each task class, per right answer of that class, and per megabyte of text (teacher
+and student may cut text into tokens differently).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from evalsuite.cost import read_rent
+from evalsuite.frontier import cost_of_pass
+from evalsuite.shapes import ModelShape
+from evalsuite.tables import LEDGERS
+from sim.shared.errors import InputError
+from sim.shared.roofline import ACCELERATORS, Accelerator, Serving, fits, serving_cost_usd_per_mtok
+from sim.shared.stats import bootstrap_means
+from sim.shared.units import BYTES_PER_MB, TOKENS_PER_MTOK
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Tokens read (a prompt cache left out) and written per request: those of the default scenario, assumed.
+REQUEST_TOKENS: dict[str, tuple[float, float]] = {
+    "chat": (1000.0, 350.0),
+    "extract": (4000.0, 250.0),
+    "code": (16000.0, 1500.0),
+    "reason": (2000.0, 4000.0),
+    "agent": (100000.0, 4000.0),
+}
+REPLICATES = 2000
+SEED = 0
+
+
+@dataclass(frozen=True)
+class Price:
+    """USD per million tokens read and written by one model under one ledger, with the error of its logarithm."""
+
+    model: str
+    ledger: str
+    hardware: str
+    usd_in: float
+    usd_out: float
+    log_stderr: float
+
+
+def accelerator(name: str) -> Accelerator:
+    """The accelerator of that name.
+
+    Raises:
+        InputError: if there is none.
+    """
+    for device in ACCELERATORS:
+        if device.name == name:
+            return device
+    raise InputError("--hardware", "", name, ", ".join(device.name for device in ACCELERATORS), "name one of them")
+
+
+def measured(cost: pd.DataFrame) -> list[Price]:
+    """From a run's table `cost`."""
+    out = []
+    for model, rows in cost.groupby("model", sort=False):
+        by_phase = rows.set_index("phase")
+        read, write = by_phase.loc["prefill"], by_phase.loc["decode"]
+        error = max(float(read["log_stderr"]), float(write["log_stderr"]))
+        hardware = str(read["hardware"])
+        out.append(
+            Price(str(model), "measured", hardware, float(read["usd_per_mtok"]), float(write["usd_per_mtok"]), error)
+        )
+    return out
+
+
+def modelled(shapes: Sequence[ModelShape], device: Accelerator, serving: Serving) -> list[Price]:
+    """From the roofline, at the cheapest dated rent of the accelerator.
+
+    Raises:
+        InputError: if a model does not fit into memory with its batch, or the shipped table has no such rent.
+    """
+    rent = read_rent(device.name)
+    out = []
+    for shape in shapes:
+        if not fits(shape.served, device, serving):
+            raise InputError(
+                "--batch", "", serving.batch, f"what fits into {device.name} with {shape.model}",
+                "lower --batch or --context, or name larger hardware",
+            )  # fmt: skip
+        usd_in, usd_out = serving_cost_usd_per_mtok(shape.served, device, serving, rent.usd_per_hour)
+        out.append(Price(shape.model, "modelled", device.name, usd_in, usd_out, 0.0))
+    return out
+
+
+def request_usd(price: Price, task_class: str) -> float:
+    """USD of one request of a class."""
+    read, written = REQUEST_TOKENS[task_class]
+    return (read * price.usd_in + written * price.usd_out) / TOKENS_PER_MTOK
+
+
+def ledger_table(
+    prices: Sequence[Price], shapes: Sequence[ModelShape], samples: pd.DataFrame, quality: pd.DataFrame
+) -> pd.DataFrame:
+    """One row a model, ledger and task class, conforming to `evalsuite.tables.LEDGERS`; tasks at the floor left out."""
+    import pandas as pd
+
+    by_model = {shape.model: shape for shape in shapes}
+    scored = samples[samples["error"] == ""]
+    counted = quality[~quality["floor"]].drop_duplicates("task").set_index("task")["task_class"]
+    rng = np.random.default_rng(SEED)
+    rows = []
+    for price in prices:
+        noise = np.exp(rng.normal(0.0, max(price.log_stderr, 0.0), REPLICATES))
+        bytes_per_token = by_model[price.model].text_bytes_per_token
+        for task_class in dict.fromkeys(counted):
+            tasks = [task for task, mine in counted.items() if mine == task_class]
+            accuracy, draws = accuracy_draws(scored, price.model, tasks)
+            usd = request_usd(price, task_class)
+            right = cost_of_pass(usd, accuracy, usd * noise, draws)
+            rows.append(
+                {
+                    "model": price.model,
+                    "ledger": price.ledger,
+                    "hardware": price.hardware,
+                    "task_class": task_class,
+                    "usd_per_mtok_in": price.usd_in,
+                    "usd_per_mtok_out": price.usd_out,
+                    "usd_per_request": usd,
+                    "accuracy": accuracy,
+                    "usd_per_correct": right.estimate,
+                    "usd_per_correct_low": right.low,
+                    "usd_per_correct_high": right.high,
+                    "usd_per_mb_in": price.usd_in * BYTES_PER_MB / bytes_per_token / TOKENS_PER_MTOK,
+                    "usd_per_mb_out": price.usd_out * BYTES_PER_MB / bytes_per_token / TOKENS_PER_MTOK,
+                }
+            )
+    return LEDGERS.conform(pd.DataFrame(rows, columns=LEDGERS.column_names), "ledgers")
+
+
+def accuracy_draws(scored: pd.DataFrame, model: str, tasks: Sequence[str]) -> tuple[float, np.ndarray]:
+    """Mean accuracy over tasks of one model, and its clustered bootstrap, shape (REPLICATES,)."""
+    means, draws = [], []
+    for place, task in enumerate(tasks):
+        rows = scored[(scored["model"] == model) & (scored["task"] == task)]
+        if rows.empty:
+            continue
+        correct = rows["correct"].to_numpy(dtype=float)
+        means.append(float(correct.mean()))
+        draws.append(bootstrap_means(correct[:, None], list(rows["cluster"]), SEED + place, REPLICATES)[:, 0])
+    if not means:
+        return float("nan"), np.full(REPLICATES, np.nan)
+    return float(np.mean(means)), np.mean(draws, axis=0)
