@@ -105,7 +105,7 @@ def _run(folder: Path, out: Path, tokens: int | None, minutes: float | None, see
     from evalsuite.measure import run_eval
     from evalsuite.models import resolve
     from sim.results import write_result
-    from sim.runner import run
+    from sim.runner import command_of, run
     from sim.scenario.load import load_scenario
     from sim.shared.catalog import read_catalog
     from sim.shared.console import Progress
@@ -128,9 +128,10 @@ def _run(folder: Path, out: Path, tokens: int | None, minutes: float | None, see
     with watch.phase("the market", 4), Progress("market", 2 * CATALOG_DRAWS * REPLICATIONS + 1, "runs") as progress:
         scenario = load_scenario(SCENARIO)
         with_entry, without = run_entry(
-            scenario, catalog, seed, REPLICATIONS, CATALOG_DRAWS, on_run=lambda: progress.advance(1)
+            scenario, catalog, seed, REPLICATIONS, CATALOG_DRAWS, lambda: progress.advance(1), "../catalog.parquet"
         )
-        small = run(load_scenario(SMALL_MODELS), catalog, seed, on_run=lambda: progress.advance(1))
+        command = command_of(SMALL_MODELS, seed, 1, 0, "../catalog.parquet")
+        small = run(load_scenario(SMALL_MODELS), catalog, seed, on_run=lambda: progress.advance(1), command=command)
         answer = entry_answer(with_entry, without, MONTHS)
     with watch.phase("the exports", 5):
         results: dict[str, RunResult] = {"with_entry": with_entry, "without_entry": without, SMALL_MODELS: small}

@@ -42,7 +42,7 @@ def run_command(
     loaded = load_scenario(scenario)
     folder = out or Path("runs") / loaded.name
     check_output_dir(folder, MANIFEST_NAME, "--out")
-    result = _run(loaded, _catalog(catalog), seed, replications, catalog_draws, scenario)
+    result = _run(loaded, _catalog(catalog), seed, replications, catalog_draws, scenario, catalog)
     manifest = write_result(result, folder)
     summary = _summary(result)
     if json:
@@ -99,9 +99,9 @@ def compare_command(
     one = load_scenario(base)
     other = one.without_entry(one.entrant or "") if variant == "without-entry" else load_scenario(variant)
     models = _catalog(catalog)
-    left = _run(one, models, seed, replications, catalog_draws, base)
-    right = _run(other, models, seed, replications, catalog_draws, variant)
-    last = min(float(side.tables["market"]["day"].max()) for side in (left, right))
+    left = _run(one, models, seed, replications, catalog_draws, base, catalog)
+    right = _run(other, models, seed, replications, catalog_draws, variant, catalog)
+    last = max(set(left.tables["market"]["day"]) & set(right.tables["market"]["day"]), default=0.0)
     table = differences(left, right, [last if day is None else day])
     rows = table.to_dict("records")
     if json:
@@ -130,22 +130,22 @@ def _catalog(path: Path | None) -> Catalog:
 
 
 def _run(
-    scenario: object, catalog: Catalog, seed: int, replications: int, catalog_draws: int, argument: str
+    scenario: object,
+    catalog: Catalog,
+    seed: int,
+    replications: int,
+    catalog_draws: int,
+    argument: str,
+    catalog_path: Path | None,
 ) -> RunResult:
-    import shlex
-
-    from sim.runner import draws, run
+    from sim.runner import command_of, draws, run
     from sim.scenario.scenario import Scenario
     from sim.shared.console import Progress
 
     assert isinstance(scenario, Scenario)
     total = max(replications, 1) * len(draws(max(catalog_draws, 0)))
     with Progress(f"market {scenario.name}", total, "runs") as progress:
-        command = ""
-        if argument != scenario.name:
-            draws_option = f" --catalog-draws {catalog_draws}" if catalog_draws else ""
-            options = f"--replications {replications} --seed {seed}{draws_option}"
-            command = f"undercut sim run {shlex.quote(argument)} {options}"
+        command = command_of(argument, seed, replications, catalog_draws, catalog_path)
         return run(scenario, catalog, seed, replications, catalog_draws, lambda: progress.advance(1), command)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sim import metrics
@@ -59,7 +60,6 @@ def run(
     tables = {name: pd.concat(frames, ignore_index=True) for name, frames in parts.items() if frames}
     tables["shares"] = metrics.shares(tables)
     tables["market"] = metrics.market(tables, tables["shares"])
-    options = f" --catalog-draws {catalog_draws}" if catalog_draws else ""
     return RunResult(
         scenario=scenario,
         tables=tables,
@@ -71,9 +71,18 @@ def run(
             "catalog_sha256": catalog_sha256(catalog),
         },
         inputs=_inputs(scenario, catalog),
-        command=command
-        or f"undercut sim run {shlex.quote(scenario.name)} --replications {replications} --seed {seed}{options}",
+        command=command or command_of(scenario.name, seed, replications, catalog_draws),
     )
+
+
+def command_of(
+    scenario: str, seed: int, replications: int, catalog_draws: int, catalog: Path | str | None = None
+) -> str:
+    """The command that makes a run again; `scenario` and `catalog` as they are named on the command line."""
+    parts = ["undercut", "sim", "run", scenario, "--replications", str(replications), "--seed", str(seed)]
+    parts += ["--catalog-draws", str(catalog_draws)] if catalog_draws else []
+    parts += ["--catalog", str(catalog)] if catalog is not None else []
+    return shlex.join(parts)
 
 
 def draws(catalog_draws: int) -> range:

@@ -10,7 +10,7 @@ import numpy as np
 
 from sim.metrics import RUN
 from sim.results import RunResult
-from sim.runner import run
+from sim.runner import command_of, run
 from sim.scenario.model import RelativeStudent, TransferredStudent
 from sim.scenario.scenario import Scenario
 from sim.shared.catalog import Catalog
@@ -73,8 +73,12 @@ def run_entry(
     replications: int = 1,
     catalog_draws: int = 0,
     on_run: Callable[[], None] = lambda: None,
+    catalog_argument: str | None = None,
 ) -> tuple[RunResult, RunResult]:
     """The scenario with its entrant and without, on the same random numbers.
+
+    The commands of both results name the `scenario.yaml` that lies in a result's folder, and `catalog_argument`, the
+    catalog as seen from there (None for the shipped one).
 
     Raises:
         InputError: if the scenario names no entrant.
@@ -83,9 +87,10 @@ def run_entry(
         raise InputError(
             f"scenario {scenario.name}", "entrant", "nothing", "an offer that a lab releases", "add the field"
         )
-    with_entry = run(scenario, catalog, seed, replications, catalog_draws, on_run)
+    command = command_of("scenario.yaml", seed, replications, catalog_draws, catalog_argument)
     variant = scenario.without_entry(scenario.entrant)
-    return with_entry, run(variant, catalog, seed, replications, catalog_draws, on_run)
+    with_entry = run(scenario, catalog, seed, replications, catalog_draws, on_run, command)
+    return with_entry, run(variant, catalog, seed, replications, catalog_draws, on_run, command)
 
 
 def entry_answer(with_entry: RunResult, without: RunResult, months: float = 12.0) -> EntryAnswer:
