@@ -38,7 +38,7 @@ def scenario(catalog: Catalog) -> Scenario:
 
 def wait_for_intervals(page: Any) -> None:
     page.wait_for_function("() => !document.body.innerText.includes('Intervals: draw')", timeout=60_000)
-    page.wait_for_function("() => document.body.innerText.includes('Bands: 95%')", timeout=60_000)
+    page.wait_for_function("() => document.body.innerText.includes('Bands: from the lowest')", timeout=60_000)
 
 
 def share_tile(page: Any) -> str:
