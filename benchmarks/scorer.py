@@ -17,6 +17,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from dashboard.bench import BenchRow
+from sim.shared.console import Progress, note
 
 REPEATS = int(os.environ.get("UNDERCUT_BENCH_REPEATS", "5"))
 LEAST_S = float(os.environ.get("UNDERCUT_BENCH_SECONDS", "20"))
@@ -39,37 +40,53 @@ class Case:
 def rows() -> list[BenchRow]:
     """One row a case."""
     from evalsuite.models import DEFAULT_TEACHER, load, resolve
-    from evalsuite.scorer import SharedPrefixLM, StockLM
+    from evalsuite.scorer import SharedPrefixLM
 
     loaded = load(resolve(DEFAULT_TEACHER))
     shared = SharedPrefixLM(loaded)
     out = []
-    for case in cases():
-        best = min(BATCHES, key=lambda size: _seconds(StockLM(loaded, batch_size=size), case.requests[:64]))
-        stock = StockLM(loaded, batch_size=best)
-        ratios, mine, theirs = [], [], []
-        for repeat in range(-1, REPEATS):
-            pair: dict[str, float] = {}
-            order: list[tuple[str, Any]] = [("shared", shared), ("stock", stock)]
-            for name, model in order if repeat % 2 else reversed(order):
-                pair[name] = _seconds(model, case.requests, LEAST_S if repeat >= 0 else 0.0)
-            if repeat >= 0:
-                ratios.append(pair["stock"] / pair["shared"])
-                mine.append(pair["shared"])
-                theirs.append(pair["stock"])
-        spread = f"{min(ratios):.2f} to {max(ratios):.2f}"
-        name = f"scorer, {case.name}: times as fast as hf at batch {best}, {loaded.dtype} ({spread})"
-        out.append(BenchRow(name, statistics.median(ratios), "x", target=case.target, bound="at least"))
-        out.append(
-            BenchRow(
-                f"scorer, {case.name}: {len(case.requests)} requests",
-                statistics.median(mine),
-                "s",
-                "hf",
-                statistics.median(theirs),
-            )
-        )
+    chosen = cases()
+    with Progress("scorer", len(chosen) * (REPEATS + 1) * 2, "rounds") as progress:
+        for case in chosen:
+            out += _case(case, loaded, shared, progress)
+            for row in out[-2:]:
+                note(row.line())
     return out
+
+
+def _case(case: Case, loaded: Any, shared: Any, progress: Progress) -> list[BenchRow]:
+    """The case's ratio with its spread, and the seconds of both; everything in the same alternated repeats."""
+    from evalsuite.scorer import StockLM
+
+    best = min(BATCHES, key=lambda size: _seconds(StockLM(loaded, batch_size=size), case.requests[:64]))
+    stock = StockLM(loaded, batch_size=best)
+    pairs: list[dict[str, float]] = []
+    for repeat in range(-1, REPEATS):
+        order: list[tuple[str, Any]] = [("shared", shared), ("stock", stock)]
+        pair: dict[str, float] = {}
+        for name, model in order if repeat % 2 else reversed(order):
+            pair[name] = _seconds(model, case.requests, LEAST_S if repeat >= 0 else 0.0)
+            progress.advance(1, f"{case.name}, {name} {pair[name]:.1f} s")
+        if repeat >= 0:
+            pairs.append(pair)
+    ratios = [pair["stock"] / pair["shared"] for pair in pairs]
+    title = f"scorer, {case.name}: times as fast as hf at batch {best}, {loaded.dtype}"
+    return [
+        BenchRow(
+            f"{title} ({min(ratios):.2f} to {max(ratios):.2f})",
+            statistics.median(ratios),
+            "x",
+            target=case.target,
+            bound="at least",
+        ),
+        BenchRow(
+            f"scorer, {case.name}: {len(case.requests)} requests",
+            statistics.median(pair["shared"] for pair in pairs),
+            "s",
+            "hf",
+            statistics.median(pair["stock"] for pair in pairs),
+        ),
+    ]
 
 
 def cases() -> list[Case]:

@@ -7,6 +7,7 @@ no dependencies of the product. Outside a checkout the command says so.
 from __future__ import annotations
 
 import importlib.util
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,6 +101,7 @@ def _rows(path: Path) -> list[BenchRow]:
     assert specification is not None
     assert specification.loader is not None
     module = importlib.util.module_from_spec(specification)
+    sys.modules[specification.name] = module  # dataclasses look up the module of a class by its name
     specification.loader.exec_module(module)
     rows: list[BenchRow] = module.rows()
     return rows
