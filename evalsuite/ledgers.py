@@ -1,4 +1,5 @@
-"""What a model costs, by ledger: measured on this machine, or modelled on a named accelerator. Never added. Pure.
+"""What a model costs, by ledger: measured on this machine, modelled on a named accelerator, or, for a model behind an
+endpoint, its list price. Never added. Pure.
 
 Per million tokens, per request of each task class, per right answer of that class, and per megabyte of text (teacher
 and student may cut text into tokens differently).
@@ -6,7 +7,8 @@ and student may cut text into tokens differently).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,8 +16,9 @@ import numpy as np
 
 from evalsuite.cost import read_rent
 from evalsuite.frontier import cost_of_pass
+from evalsuite.notes import Usage
 from evalsuite.shapes import ModelShape
-from evalsuite.tables import LEDGERS
+from evalsuite.tables import LEDGERS, USAGE
 from sim.shared.errors import InputError
 from sim.shared.roofline import ACCELERATORS, Accelerator, Serving, fits, serving_cost_usd_per_mtok
 from sim.shared.stats import bootstrap_means
@@ -23,6 +26,8 @@ from sim.shared.units import BYTES_PER_MB, TOKENS_PER_MTOK
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from evalsuite.endpoint import EndpointPrice
 
 # Tokens read (a prompt cache left out) and written per request: those of the default scenario, assumed.
 REQUEST_TOKENS: dict[str, tuple[float, float]] = {
@@ -32,13 +37,21 @@ REQUEST_TOKENS: dict[str, tuple[float, float]] = {
     "reason": (2000.0, 4000.0),
     "agent": (100000.0, 4000.0),
 }
+LEDGER_NAMES = ("measured", "modelled", "list price")
+DEFAULT_ACCELERATOR = "A100 SXM 80GB"
+DEFAULT_SERVING = Serving(batch=32, context_tokens=2048, utilisation=0.5)  # assumed: a mid-sized load
 REPLICATES = 2000
 SEED = 0
 
 
 @dataclass(frozen=True)
 class Price:
-    """USD per million tokens read and written by one model under one ledger, with the error of its logarithm."""
+    """USD per million tokens read and written by one model under one ledger, with the error of its logarithm.
+
+    Attributes:
+        hardware: whose rent it is, or where a list price stands.
+        text_bytes_per_token: of an endpoint's own tokens, which nobody here can count otherwise; else NaN.
+    """
 
     model: str
     ledger: str
@@ -46,6 +59,7 @@ class Price:
     usd_in: float
     usd_out: float
     log_stderr: float
+    text_bytes_per_token: float = math.nan
 
 
 def accelerator(name: str) -> Accelerator:
@@ -93,6 +107,71 @@ def modelled(shapes: Sequence[ModelShape], device: Accelerator, serving: Serving
     return out
 
 
+def usage_table(models: Mapping[str, tuple[EndpointPrice | None, Mapping[str, Usage]]]) -> pd.DataFrame:
+    """What endpoints were asked, one row a model and task, conforming to `evalsuite.tables.USAGE`.
+
+    Args:
+        models: by name, the list price (None where it is not known) and the usage by task.
+    """
+    import pandas as pd
+
+    rows = [
+        {
+            "model": model,
+            "task": task,
+            "requests": used.requests,
+            "tokens_in": used.tokens_in,
+            "tokens_out": used.tokens_out,
+            "bytes_in": used.bytes_in,
+            "usd_per_mtok_in": price.usd_in if price else math.nan,
+            "usd_per_mtok_out": price.usd_out if price else math.nan,
+            "usd": price.usd(used.tokens_in, used.tokens_out) if price else math.nan,
+            "price_date": price.date if price else "",
+            "price_source": price.source if price else "",
+        }
+        for model, (price, by_task) in models.items()
+        for task, used in by_task.items()
+    ]
+    return USAGE.conform(pd.DataFrame(rows, columns=USAGE.column_names), "usage")
+
+
+def listed(usage: pd.DataFrame) -> list[Price]:
+    """List prices of the models behind endpoints, from a run's table `usage`; those without a price left out."""
+    out = []
+    for model, rows in usage.dropna(subset=["usd_per_mtok_in", "usd_per_mtok_out"]).groupby("model", sort=False):
+        first = rows.iloc[0]
+        tokens = float(rows["tokens_in"].sum())
+        out.append(
+            Price(
+                model=str(model),
+                ledger="list price",
+                hardware=", ".join(text for text in (str(first["price_source"]), str(first["price_date"])) if text),
+                usd_in=float(first["usd_per_mtok_in"]),
+                usd_out=float(first["usd_per_mtok_out"]),
+                log_stderr=0.0,
+                text_bytes_per_token=float(rows["bytes_in"].sum()) / tokens if tokens else math.nan,
+            )
+        )
+    return out
+
+
+def prices_of(ledger: str, cost: pd.DataFrame, shapes: Sequence[ModelShape], usage: pd.DataFrame) -> list[Price]:
+    """The prices of one ledger, in the run's order; the modelled one on its usual accelerator and load.
+
+    Raises:
+        InputError: for an unknown ledger, or one in which no model of the run stands.
+    """
+    if ledger not in LEDGER_NAMES:
+        raise InputError("--ledger", "", ledger, ", ".join(LEDGER_NAMES), "name one of them")
+    if ledger == "modelled":
+        found = modelled(shapes, accelerator(DEFAULT_ACCELERATOR), DEFAULT_SERVING)
+    else:
+        found = measured(cost) if ledger == "measured" else listed(usage)
+    if not found:
+        raise InputError("--ledger", "", ledger, "a ledger in which a model of the run stands", "name another")
+    return found
+
+
 def request_usd(price: Price, task_class: str) -> float:
     """USD of one request of a class."""
     read, written = REQUEST_TOKENS[task_class]
@@ -112,7 +191,8 @@ def ledger_table(
     rows = []
     for price in prices:
         noise = np.exp(rng.normal(0.0, max(price.log_stderr, 0.0), REPLICATES))
-        bytes_per_token = by_model[price.model].text_bytes_per_token
+        known = by_model.get(price.model)
+        bytes_per_token = known.text_bytes_per_token if known else price.text_bytes_per_token
         for task_class in dict.fromkeys(counted):
             tasks = [task for task, mine in counted.items() if mine == task_class]
             accuracy, draws = accuracy_draws(scored, price.model, tasks)

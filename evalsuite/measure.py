@@ -9,30 +9,30 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evalsuite.cost import Cost, costs, read_rent
-from evalsuite.harness import SCORERS, Scorer, Work, evaluate, rejection
+from evalsuite.endpoint import Endpoint
+from evalsuite.harness import SCORERS, Scorer
+from evalsuite.ledgers import usage_table
 from evalsuite.meter import Timing, meter_models, peak_memory_bytes, weights_bytes
-from evalsuite.models import LoadedModel, ModelSpec, fingerprints, load, resolve
-from evalsuite.precision import device, fastest_dtype
+from evalsuite.models import ModelSpec, resolve
+from evalsuite.notes import Work
 from evalsuite.publish import BOOTSTRAP_SEED, Published, paired, publish
-from evalsuite.scores import Identity, keep_samples, kept_samples, samples_table, store_path, task_key
+from evalsuite.scores import store_path
+from evalsuite.scoring import Subject, refuse_unanswerable, requests, score, subject_of
 from evalsuite.shapes import ModelShape, shape_of
 from evalsuite.suites.find import find_suite
 from evalsuite.suites.mini import mini
 from evalsuite.suites.suite import Suite, TaskRef
-from evalsuite.tables import COST, PAIRS, QUALITY, SAMPLES, SHAPES, SPEED
+from evalsuite.tables import COST, PAIRS, QUALITY, SAMPLES, SHAPES, SPEED, USAGE
 from sim.shared.catalog import CATALOG, Catalog
 from sim.shared.console import Progress
 from sim.shared.errors import InputError, RunInterrupted
-from sim.shared.manifest import MANIFEST_NAME, Input, Manifest, sha256_of_json
+from sim.shared.manifest import MANIFEST_NAME, Input, Manifest
 from sim.shared.paths import replacing_dir, writable_dir
 from sim.shared.stats import accuracy_stderr, detectable_difference, holm, mcnemar_exact, paired_difference
-from sim.shared.store import Store
 from sim.shared.tables import TableSpec, write_parquet
 
 if TYPE_CHECKING:
     import pandas as pd
-
-ITEMS_UNKNOWN = 1000  # of a task whose data set only lm-eval knows, for the progress bar
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,7 @@ class EvalRun:
     pairs: pd.DataFrame
     speed: pd.DataFrame
     cost: pd.DataFrame
+    usage: pd.DataFrame
     catalog: Catalog
     eval_s: dict[str, float]
     metering_s: float
@@ -108,25 +109,19 @@ def _run(
 ) -> EvalRun:
     import pandas as pd
 
-    loaded: dict[str, LoadedModel] = {}
-    eval_s: dict[str, float] = {}
-    frames = []
     tasks = suite.tasks
-    identities = {spec.name: _identity(spec) for spec in specs}
-    work = Work()
-    with Progress("scoring", len(specs) * sum(_requests(task, limit) for task in tasks), "requests") as progress:
-        for spec in specs:
-            with Store(store_path()) as store:
-                frame, eval_s[spec.name] = _score(
-                    spec, identities[spec.name], tasks, limit, scorer, store, loaded, progress, work
-                )
-            frames.append(frame)
-    samples = SAMPLES.conform(pd.concat(frames, ignore_index=True), "samples")
     for spec in specs:
-        if spec.name not in loaded:
-            loaded[spec.name] = _load(spec, identities[spec.name])
+        refuse_unanswerable(spec, tasks)
+    subjects = [subject_of(spec) for spec in specs]
+    work = Work()
+    with Progress("scoring", len(specs) * sum(requests(task, limit) for task in tasks), "requests") as progress:
+        found_by = {subject.spec.name: score(subject, tasks, limit, scorer, progress) for subject in subjects}
+    for scored in found_by.values():
+        work.add(scored.work)
+    samples = SAMPLES.conform(pd.concat([scored.samples for scored in found_by.values()], ignore_index=True), "samples")
+    here = [subject.loaded for subject in subjects if subject.wire is None]
     started_s = time.monotonic()
-    timings = meter_models([loaded[spec.name] for spec in specs])
+    timings = meter_models(here)
     metering_s = time.monotonic() - started_s
     teachers = {spec.name: teacher for spec in specs if (teacher := _teacher(spec, specs))}
     rent = read_rent()
@@ -136,10 +131,12 @@ def _run(
             model=spec.name,
             role=spec.role,
             teacher=teachers.get(spec.name, spec.parent),
-            weights=identities[spec.name].weights_sha256,
+            weights="" if subject.wire else subject.identity.weights_sha256,
             licence=spec.licence,
+            price=subject.wire.price if subject.wire else None,
         )
-        for spec in specs
+        for subject in subjects
+        for spec in [subject.spec]
     ]
     catalog = publish(samples, tasks, ledger, published, suite.name)
     texts = [item.context for task in mini() for item in task.items]
@@ -149,14 +146,14 @@ def _run(
         (PAIRS, _pairs(samples, tasks, teachers)),
         (SPEED, _table(SPEED, timings)),
         (COST, _table(COST, ledger)),
+        (USAGE, usage_table({s.spec.name: (s.wire.price, found_by[s.spec.name].usage) for s in subjects if s.wire})),
         (
             SHAPES,
-            SHAPES.conform(pd.DataFrame([asdict(shape_of(loaded[spec.name], texts)) for spec in specs]), "shapes"),
+            _table(SHAPES, [shape_of(loaded, texts) for loaded in here]),
         ),
         (CATALOG, catalog.frame),
     ]
     content = {f"{spec.name}.parquet": write_parquet(frame, beside / f"{spec.name}.parquet") for spec, frame in tables}
-    first = loaded[specs[0].name]
     Manifest(
         kind="eval",
         command=command,
@@ -165,21 +162,22 @@ def _run(
             "tasks": [task.name for task in tasks],
             "limit": limit,
             "scorer": scorer,
-            "dtype": first.dtype,
-            "threads": first.threads,
-            "weights_bytes": {name: weights_bytes(model) for name, model in loaded.items()},
+            "dtype": here[0].dtype if here else "",
+            "threads": here[0].threads if here else 0,
+            "weights_bytes": {loaded.spec.name: weights_bytes(loaded) for loaded in here},
         },
         inputs=(
-            *(Input(spec.name, "measured", spec.source.kind, identities[spec.name].weights_sha256) for spec in specs),
+            *(_input(subject) for subject in subjects),
             Input("rent", "cited", f"{rent.offer}, {rent.usd_per_hour} USD/hour, {rent.date}, {rent.source}"),
             Input("this machine costs that rent", "assumed", rent.hardware),
         ),
         content=content,
         took={
-            "eval_s": eval_s,
+            "eval_s": {name: scored.seconds for name, scored in found_by.items()},
             "metering_s": metering_s,
             "peak_memory_bytes": peak_memory_bytes(),
             "work": asdict(work),
+            "spent_usd": {subject.spec.name: subject.wire.spent_usd for subject in subjects if subject.wire},
         },
     ).write(beside)
     found = {spec.name: frame for spec, frame in tables}
@@ -190,100 +188,29 @@ def _run(
         pairs=found["pairs"],
         speed=found["speed"],
         cost=found["cost"],
+        usage=found["usage"],
         catalog=catalog,
-        eval_s=eval_s,
+        eval_s={name: scored.seconds for name, scored in found_by.items()},
         metering_s=metering_s,
         errors=int((samples["error"] != "").sum()),
     )
 
 
-def _score(
-    spec: ModelSpec,
-    identity: Identity,
-    tasks: tuple[TaskRef, ...],
-    limit: int | None,
-    scorer: Scorer,
-    store: Store,
-    loaded: dict[str, LoadedModel],
-    progress: Progress,
-    work: Work,
-) -> tuple[pd.DataFrame, float]:
-    """Samples of one model on all tasks, and the seconds that those not kept from before took."""
-    keys = {task.name: task_key(identity, task, limit, scorer) for task in tasks}
-    frames = {name: frame for name, key in keys.items() if (frame := kept_samples(store, key)) is not None}
-    left = {task.name: _requests(task, limit) for task in tasks}
-    for name in frames:
-        progress.advance(left.pop(name), f"{spec.name} {name}")
-    missing = [task for task in tasks if task.name not in frames]
-    if not missing:
-        return _named(frames, tasks, spec), 0.0
-
-    def advance(name: str, count: int) -> None:
-        counted = min(count, left[name])
-        left[name] -= counted
-        progress.advance(counted, f"{spec.name} {name}")
-
-    if spec.name not in loaded:
-        loaded[spec.name] = _load(spec, identity)
-    started_s = time.monotonic()
-    batch_keys = {task.name: sha256_of_json([identity.key, task.content_sha256]) for task in missing}
-    # lm-eval's start costs a second, so tasks whose batches are kept go together; the others are kept task by task.
-    rounds = [missing] if scorer == "shared" else [[task] for task in missing]
-    for together in rounds:
-        scored = evaluate(loaded[spec.name], together, limit, scorer, store, batch_keys, advance)
-        work.add(scored.work)
-        for name, samples in scored.samples.items():
-            frames[name] = keep_samples(store, keys[name], samples)
-            progress.advance(left.pop(name), f"{spec.name} {name}")
-    return _named(frames, tasks, spec), time.monotonic() - started_s
-
-
-def _named(frames: dict[str, pd.DataFrame], tasks: tuple[TaskRef, ...], spec: ModelSpec) -> pd.DataFrame:
-    """The tasks' samples in the tasks' order, what could not be asked behind each, with the model's name."""
-    import pandas as pd
-
-    parts = []
-    for task in tasks:
-        parts.append(frames[task.name])
-        if task.rejected:
-            parts.append(samples_table([rejection(task.name, item) for item in task.rejected]))
-    return pd.concat(parts, ignore_index=True).assign(model=spec.name)
-
-
-def _requests(task: TaskRef, limit: int | None) -> int:
-    """Requests that a task makes, for the progress bar: two an item of a choice task."""
-    items = min(task.items or ITEMS_UNKNOWN, limit or task.items or ITEMS_UNKNOWN)
-    return items * (2 if task.kind == "choice" else 1)
-
-
-def _load(spec: ModelSpec, identity: Identity) -> LoadedModel:
-    """The model as it was when its scores were looked up.
-
-    Raises:
-        InputError: if its files have changed meanwhile.
-    """
-    loaded = load(spec, identity.dtype)
-    if (loaded.weights_sha256, loaded.tokenizer_sha256) != (identity.weights_sha256, identity.tokenizer_sha256):
-        raise InputError(
-            f"model {spec.name}", "", "other files than at the start of the run", "files that stay as they are",
-            "wait until nothing else writes this model, and run again",
-        )  # fmt: skip
-    return loaded
-
-
-def _identity(spec: ModelSpec) -> Identity:
-    import torch
-
-    from evalsuite.fetch import ensure
-
-    weights, tokenizer = fingerprints(ensure(spec))
-    return Identity(weights, tokenizer, fastest_dtype(), torch.get_num_threads(), device().type)
+def _input(subject: Subject) -> Input:
+    """A model, where it comes from, and the hash of its weights; of an endpoint, of what it was asked as."""
+    source = subject.spec.source
+    whence = f"endpoint {source.base_url}, {source.model}" if isinstance(source, Endpoint) else source.kind
+    return Input(subject.spec.name, "measured", whence, subject.identity.weights_sha256)
 
 
 def _specs(models: Sequence[str]) -> list[ModelSpec]:
     if not models or len(set(models)) != len(models):
         raise InputError("--models", "", ",".join(models), "different names, parted by commas", "name each model once")
-    return [resolve(name) for name in models]
+    specs = [resolve(name) for name in models]
+    names = [spec.name for spec in specs]
+    if len(set(names)) != len(names):
+        raise InputError("--models", "", ",".join(names), "models of different names", "rename one of them")
+    return specs
 
 
 def _teacher(spec: ModelSpec, specs: Sequence[ModelSpec]) -> str:
@@ -374,4 +301,4 @@ def compare(samples: pd.DataFrame, teacher: str, student: str, tasks: Sequence[s
 def _table(spec: TableSpec, rows: Sequence[Timing] | Sequence[Cost] | Sequence[ModelShape]) -> pd.DataFrame:
     import pandas as pd
 
-    return spec.conform(pd.DataFrame([asdict(row) for row in rows]), spec.name)
+    return spec.conform(pd.DataFrame([asdict(row) for row in rows], columns=spec.column_names), spec.name)

@@ -1,8 +1,8 @@
 """Models by name: where their weights come from, and how they are loaded.
 
 A name is one of: a model that Undercut knows (the default teacher), a student made here (it lies in the cache under its
-name), a directory, or a repository of a hub ("owner/name"). Weights are read from safetensors alone, code of a
-repository is never run.
+name), a directory, a repository of a hub ("owner/name"), or a YAML that describes an endpoint. Weights are read from
+safetensors alone, code of a repository is never run.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from evalsuite.endpoint import Endpoint, read_endpoint
 from evalsuite.precision import device, fastest_dtype
 from sim.shared.console import note
 from sim.shared.errors import InputError, MissingExtra
@@ -63,11 +64,14 @@ class PackageSource:
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """A model: its name, its role, the source of its weights, their licence, and for a student its parent."""
+    """A model: its name, its role, the source of its weights, their licence, and for a student its parent.
+
+    An endpoint is a source whose weights nobody here sees.
+    """
 
     name: str
     role: Role
-    source: HubSource | LocalSource | PackageSource
+    source: HubSource | LocalSource | PackageSource | Endpoint
     licence: str
     parent: str = ""
 
@@ -143,6 +147,9 @@ def resolve(name: str) -> ModelSpec:
     if "/" not in name and (made / CARD_NAME).is_file():
         return _made(made)
     path = Path(name)
+    if path.suffix in (".yaml", ".yml"):
+        endpoint = read_endpoint(path)
+        return ModelSpec(endpoint.name, endpoint.role, endpoint, endpoint.licence, endpoint.parent)
     if path.is_dir():
         if (path / CARD_NAME).is_file():
             return _made(path)
@@ -154,7 +161,8 @@ def resolve(name: str) -> ModelSpec:
     raise InputError(
         source="model",
         received=name,
-        allowed=", ".join(listing.name for listing in known_models()) + ", a directory, or owner/name of a hub",
+        allowed=", ".join(listing.name for listing in known_models())
+        + ", a directory, owner/name of a hub, or the YAML of an endpoint",
         remedy="list them with: undercut models list; make a student with: undercut distill run demo",
     )
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from evalsuite.cost import Cost
+    from evalsuite.endpoint import EndpointPrice
 
 BOOTSTRAP_SEED = 0
 ABOVE_CHANCE_STDERRS = 2.0
@@ -39,13 +40,14 @@ ABOVE_CHANCE_STDERRS = 2.0
 
 @dataclass(frozen=True)
 class Published:
-    """What the catalog says of a model besides what was measured."""
+    """What the catalog says of a model besides what was measured; `price` is that of an endpoint."""
 
     model: str
     role: str
     teacher: str
     weights: str
     licence: str
+    price: EndpointPrice | None = None
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,7 @@ def publish(
             }
             if entry.teacher in scores:
                 row["theta_gap"], row["theta_gap_stderr"] = _gap(scored, entry.model, entry.teacher, inside)
+            row |= _price_columns(entry.price)
             row |= _cost_columns(by_phase.get((entry.model, "prefill")), by_phase.get((entry.model, "decode")))
             rows.append(row)
     return make_catalog(pd.DataFrame(rows), "the measured catalog")
@@ -177,6 +180,16 @@ def paired(scored: pd.DataFrame, teacher: str, student: str, task: str) -> pd.Da
     return sides[0][columns].merge(
         sides[1][["item", "correct", "answer"]], on="item", suffixes=("_teacher", "_student"), validate="one_to_one"
     )
+
+
+def _price_columns(price: EndpointPrice | None) -> dict[str, object]:
+    if price is None:
+        return {}
+    return {
+        "price_in_usd_per_mtok": price.usd_in,
+        "price_out_usd_per_mtok": price.usd_out,
+        "price_evidence": "cited",
+    }
 
 
 def _cost_columns(read: Cost | None, write: Cost | None) -> dict[str, object]:

@@ -9,15 +9,14 @@ cut.
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from lm_eval.models.huggingface import HFLM
 from lm_eval.models.utils import handle_stop_sequences, normalize_gen_kwargs, postprocess_generated_text
 
 from evalsuite.forward import Answer, Forward
-from evalsuite.harness import Work
+from evalsuite.notes import Memory, Notes, Noting
 from evalsuite.packing import Batch, Request, groups_of_prompts, plan
 from sim.shared.manifest import sha256_of_json
 
@@ -32,33 +31,7 @@ WRITING_ROWS = {"cpu": 64, "cuda": 256, "mps": 64}
 VERSION = 1  # of the plan and the passes: part of what kept answers depend on
 
 
-class Memory(Protocol):
-    """Answers that outlive the process, by what they depend on."""
-
-    def recall(self, keys: Sequence[str]) -> list[dict[str, Any]] | None:
-        """The answers under all these keys, or None if one is missing."""
-
-    def keep(self, answers: dict[str, dict[str, Any]]) -> None:
-        """Keep answers, all or none."""
-
-
-class Notes:
-    """What must be told of an answer besides the answer: by the request's strings.
-
-    Attributes:
-        broken: requests whose logits were not finite.
-        cut: requests longer than the model reads, which lost their beginning.
-        confidence: of what was written from a prompt, the mean log-probability of its tokens, in nats.
-    """
-
-    def __init__(self) -> None:
-        """Nothing noted."""
-        self.broken: set[tuple[str, ...]] = set()
-        self.cut: set[tuple[str, ...]] = set()
-        self.confidence: dict[str, float] = {}
-
-
-class StockLM(HFLM):
+class StockLM(Noting, HFLM):
     """lm-eval's own model, log-likelihoods in float32, with notes and without bars."""
 
     def __init__(
@@ -66,6 +39,8 @@ class StockLM(HFLM):
         loaded: LoadedModel,
         batch_size: int = STOCK_BATCH,
         on_requests: Callable[[str, int], None] = lambda task, count: None,
+        memory: Memory | None = None,
+        memory_keys: Mapping[str, str] | None = None,
     ) -> None:
         """Wrap a loaded model."""
         import torch
@@ -73,25 +48,7 @@ class StockLM(HFLM):
         super().__init__(
             pretrained=loaded.model, tokenizer=loaded.tokenizer, batch_size=batch_size, softmax_dtype=torch.float32
         )
-        self.notes, self.work = Notes(), Work()
-        self._on_requests = on_requests
-        self._task = ""
-
-    def _advance(self, count: int) -> None:
-        self._on_requests(self._task, count)
-
-    def _by_task(self, requests: Any, answer: Callable[[list[Any]], list[Any]]) -> list[Any]:
-        """Answers to the requests of each task apart, in the requests' order."""
-        out: list[Any] = [None] * len(requests)
-        places: dict[str, list[int]] = {}
-        for place, request in enumerate(requests):
-            places.setdefault(request.task_name or "", []).append(place)
-        started_s = time.monotonic()
-        for self._task, mine in places.items():
-            for place, found in zip(mine, answer([requests[place] for place in mine]), strict=True):
-                out[place] = found
-        self.work.seconds += time.monotonic() - started_s
-        return out
+        self.begin_notes(memory, memory_keys, on_requests)
 
     def _loglikelihood_tokens(self, requests: Any, disable_tqdm: bool = False, override_bs: int | None = None) -> Any:
         _note_cut(self.notes, requests, self.max_length)
@@ -167,12 +124,11 @@ class SharedPrefixLM(StockLM):
         batch_tokens: int | None = None,
     ) -> None:
         """Wrap a loaded model."""
-        super().__init__(loaded, on_requests=on_requests)
+        super().__init__(loaded, on_requests=on_requests, memory=memory, memory_keys=memory_keys)
         self.forward = Forward(loaded.model)
         kind = loaded.model.device.type
         self.batch_tokens = batch_tokens or BATCH_TOKENS.get(kind, BATCH_TOKENS["cpu"])
         self.writing_rows = WRITING_ROWS.get(kind, WRITING_ROWS["cpu"])
-        self._memory, self._memory_keys = memory, memory_keys or {}
 
     def _loglikelihood_tokens(
         self,

@@ -15,7 +15,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evalsuite.precision import Dtype
 from evalsuite.tables import STORED_SAMPLES
 from sim.shared.manifest import library_versions, sha256_of_json
 from sim.shared.paths import cache_dir
@@ -23,6 +22,7 @@ from sim.shared.paths import cache_dir
 if TYPE_CHECKING:
     import pandas as pd
 
+    from evalsuite.endpoint import Endpoint
     from evalsuite.harness import Sample, Scorer
     from evalsuite.suites.suite import TaskRef
     from sim.shared.store import Store
@@ -37,7 +37,7 @@ class Identity:
 
     weights_sha256: str
     tokenizer_sha256: str
-    dtype: Dtype
+    dtype: str
     threads: int
     device: str = "cpu"
 
@@ -46,6 +46,11 @@ class Identity:
         """Hash of it, with the libraries that compute."""
         versions = library_versions()
         return sha256_of_json(asdict(self) | {name: versions.get(name, "") for name in LIBRARIES})
+
+
+def endpoint_identity(endpoint: Endpoint) -> Identity:
+    """What an endpoint's answers depend on, as far as anybody can tell from outside."""
+    return Identity(endpoint.identity, "", "", 0, "endpoint")
 
 
 def store_path() -> Path:

@@ -107,6 +107,24 @@ COST = TableSpec(
     ),
 )
 
+USAGE = TableSpec(
+    name="usage",
+    row="one model behind an endpoint and one task",
+    columns=(
+        MODEL,
+        TASK,
+        Column("requests", "integer", "requests", "answered, those kept from before included"),
+        Column("tokens_in", "integer", "tokens", "read, as the server counts them"),
+        Column("tokens_out", "integer", "tokens", "written, as the server counts them"),
+        Column("bytes_in", "integer", "bytes", "UTF-8 bytes of the prompts"),
+        Column("usd_per_mtok_in", "number", "USD per Mtok", "list price of tokens read", missing=True),
+        Column("usd_per_mtok_out", "number", "USD per Mtok", "list price of tokens written", missing=True),
+        Column("usd", "number", "USD", "tokens times list price", missing=True),
+        Column("price_date", "text", "ISO date", "of the list price", missing=True),
+        Column("price_source", "text", "", "where the list price stands", missing=True),
+    ),
+)
+
 SHAPES = TableSpec(
     name="shapes",
     row="one model",
@@ -125,7 +143,12 @@ LEDGERS = TableSpec(
     row="one model, ledger and task class",
     columns=(
         MODEL,
-        Column("ledger", "text", "", "measured (this machine) or modelled (roofline of a named accelerator)"),
+        Column(
+            "ledger",
+            "text",
+            "",
+            "measured (this machine), modelled (roofline of an accelerator) or list price",
+        ),
         Column("hardware", "text", "", "machine or accelerator whose rent is taken"),
         Column("task_class", "text", "", "class of work"),
         Column("usd_per_mtok_in", "number", "USD per Mtok", "cost of tokens read"),
@@ -135,8 +158,8 @@ LEDGERS = TableSpec(
         Column("usd_per_correct", "number", "USD", "until a right answer: cost over accuracy", missing=True),
         Column("usd_per_correct_low", "number", "USD", "lower end of its 95 per cent interval", missing=True),
         Column("usd_per_correct_high", "number", "USD", "upper end of its 95 per cent interval", missing=True),
-        Column("usd_per_mb_in", "number", "USD per MB", "cost of a million bytes of text read"),
-        Column("usd_per_mb_out", "number", "USD per MB", "cost of a million bytes of text written"),
+        Column("usd_per_mb_in", "number", "USD per MB", "cost of a million bytes of text read", missing=True),
+        Column("usd_per_mb_out", "number", "USD per MB", "cost of a million bytes of text written", missing=True),
     ),
 )
 
@@ -170,4 +193,4 @@ CASCADE = TableSpec(
     ),
 )
 
-ALL_TABLES = (QUALITY, SAMPLES, PAIRS, SPEED, COST, SHAPES, LEDGERS, FRONTIER, CASCADE)
+ALL_TABLES = (QUALITY, SAMPLES, PAIRS, SPEED, COST, USAGE, SHAPES, LEDGERS, FRONTIER, CASCADE)

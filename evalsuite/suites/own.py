@@ -21,13 +21,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from evalsuite.suites.files import write_suite
 from evalsuite.suites.suite import Rejected, Suite
 from evalsuite.suites.task import Item, Task, TaskClass
-from sim.shared.errors import InputError, raise_all
-from sim.shared.yaml import read_yaml
+from sim.shared.errors import InputError
+from sim.shared.yaml import read_described
 
 
 class OwnTask(BaseModel):
@@ -51,7 +51,7 @@ def own_suite(path: Path) -> Suite:
     Raises:
         InputError, InputErrors: for a file that is missing, or fields that are wrong, all at once.
     """
-    described = _described(path)
+    described = read_described(OwnTask, path)
     source = path.parent / described.file
     if not source.is_file():
         raise InputError(str(path), "file", described.file, "a JSONL or CSV beside it", "correct the name")
@@ -88,26 +88,6 @@ def own_suite(path: Path) -> Suite:
     )
     suite = write_suite(described.name, (task,))
     return Suite(suite.name, (replace(suite.tasks[0], rejected=tuple(rejected)),))
-
-
-def _described(path: Path) -> OwnTask:
-    try:
-        return OwnTask.model_validate(read_yaml(path))
-    except ValidationError as error:
-        fields = ", ".join(OwnTask.model_fields)
-        raise_all(
-            [
-                InputError(
-                    str(path),
-                    ".".join(map(str, item["loc"])),
-                    item.get("input", ""),
-                    fields if item["type"] == "extra_forbidden" else item["msg"],
-                    "correct the description",
-                )
-                for item in error.errors(include_url=False)
-            ]
-        )
-        raise
 
 
 def _rows(source: Path) -> Iterator[tuple[str, Any]]:

@@ -7,11 +7,16 @@ in silence, large files and deep nesting. Tags beyond the plain ones do not exis
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
 
-from sim.shared.errors import InputError
+from sim.shared.errors import InputError, raise_all
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    Described = TypeVar("Described", bound=BaseModel)
 
 LARGEST_FILE_BYTES = 2**20
 DEEPEST_NESTING = 40
@@ -67,6 +72,34 @@ def read_yaml(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise InputError(source, "", error.strerror or str(error), "a readable file", "check the path") from error
     return parse_yaml(text, source)
+
+
+def read_described(kind: type[Described], path: Path) -> Described:
+    """The pydantic model that a YAML file describes.
+
+    Raises:
+        InputError, InputErrors: for a file that cannot be read, or fields that are wrong, all at once.
+    """
+    from pydantic import ValidationError
+
+    raw = read_yaml(path)
+    try:
+        return kind.model_validate(raw)
+    except ValidationError as error:
+        fields = ", ".join(kind.model_fields)
+        raise_all(
+            [
+                InputError(
+                    str(path),
+                    ".".join(map(str, item["loc"])),
+                    "nothing" if item["type"] == "missing" else item.get("input", ""),
+                    f"only {fields}" if item["type"] == "extra_forbidden" else item["msg"],
+                    "correct the description",
+                )
+                for item in error.errors(include_url=False)
+            ]
+        )
+        raise
 
 
 def parse_yaml(text: str, source: str) -> dict[str, Any]:
