@@ -142,7 +142,9 @@ def over_time(
     )
     chart = (
         alt.layer(*layers)
-        .properties(height=HEIGHT_PX, title=_title(title, f"{quantity.unit}; logarithmic" if log else quantity.unit))
+        .properties(
+            height=HEIGHT_PX, title=chart_title(title, f"{quantity.unit}; logarithmic" if log else quantity.unit)
+        )
         .configure_view(strokeWidth=0)
         .configure_legend(symbolType="stroke", rowPadding=4, columnPadding=18, offset=4)
     )
@@ -150,15 +152,23 @@ def over_time(
 
 
 def frontier(
-    frame: pd.DataFrame, title: str, x_column: str, looks: list[Look], rest: Look | None, near: bool = True
+    frame: pd.DataFrame,
+    title: str,
+    x_column: str,
+    looks: list[Look],
+    rest: Look | None,
+    near: bool = True,
+    unit: str = "% of tasks solved, corrected for guessing",
 ) -> Figure:
     """Quality against price or cost, one point a model, with 95% intervals; the best at each price are joined.
 
     Args:
-        frame: name, x (USD per Mtok), value, low, high (fractions), group (a look's name), on_frontier, evidence.
-        x_column: names the horizontal quantity.
+        frame: name, x (USD), value, low, high (fractions), group (a look's name), on_frontier, evidence; x_low and
+            x_high where the cost is uncertain too.
+        x_column: names the horizontal quantity, with its unit.
         looks, rest: of the models on sale, and of the others, which are not named.
         near: shows only the surroundings of the models on sale.
+        unit: what the vertical axis says.
     """
     import altair as alt
 
@@ -192,6 +202,7 @@ def frontier(
         alt.Tooltip("high:Q", title="high (95%)", format=".1%"),
         alt.Tooltip("evidence:N", title="quality is"),
     ]
+    uncertain_x = "x_low" in frame
     told = _label_places(on_sale, _domain(shown))
     layers = [
         alt.Chart(shown[shown["on_frontier"]].sort_values("x"))
@@ -203,18 +214,29 @@ def frontier(
         alt.Chart(shown).mark_point(filled=True, size=70, opacity=1, clip=True).encode(
             x=x, y=y, color=colour, shape=shape, tooltip=tips
         ),
-        alt.Chart(told).mark_text(align="left", dx=9, fontSize=11.5, fontWeight="bold").encode(
+        alt.Chart(told).mark_text(
+            align="left", dx=9, dy=-9 if uncertain_x else 0, fontSize=11.5, fontWeight="bold"
+        ).encode(
             x=x, y=alt.Y("label_at:Q", scale=limits, axis=y_axis), text="name:N", color=colour
         ),
     ]  # fmt: skip
+    if uncertain_x:
+        across = x.copy()
+        across.shorthand = "x_low:Q"
+        layers.insert(
+            1,
+            alt.Chart(shown)
+            .mark_rule(strokeWidth=1.2, opacity=0.45, clip=True)
+            .encode(x=across, x2="x_high:Q", y=y, color=colour),
+        )
     best = ", ".join(frame[frame["on_frontier"]].sort_values("x")["name"])
     alt_text = (
-        f"{title}: {len(frame)} models, quality in percent of tasks solved against {label(x_column).text}, "
+        f"{title}: {len(frame)} models, quality in {unit} against {label(x_column).text}, "
         f"with 95% intervals. No model is both better and cheaper than: {best}."
     )
     chart = (
         alt.layer(*layers)
-        .properties(height=FRONTIER_HEIGHT_PX, title=_title(title, "% of tasks solved, corrected for guessing"))
+        .properties(height=FRONTIER_HEIGHT_PX, title=chart_title(title, unit))
         .configure_view(strokeWidth=0)
     )
     return Figure(chart, alt_text, frame)
@@ -227,7 +249,8 @@ def pandas_frame(rows: list[dict[str, object]]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _title(text: str, unit: str) -> Any:
+def chart_title(text: str, unit: str) -> Any:
+    """A chart's title, with its unit under it."""
     import altair as alt
 
     return alt.TitleParams(
