@@ -166,8 +166,19 @@ class Findings:
         if not self.pair.related or math.isnan(ratio):
             ratio = float(mine["usd_per_mtok"]) / float(theirs["usd_per_mtok"])
             error = math.hypot(float(mine["log_stderr"]), float(theirs["log_stderr"]))
-        low, high = ratio * math.exp(-NORMAL_95 * error), ratio * math.exp(NORMAL_95 * error)
+        half = self._student_95(phase) * error
+        low, high = ratio * math.exp(-half), ratio * math.exp(half)
         return f"{percent(ratio)} (95% interval {percent(low)} to {percent(high)})"
+
+    def _student_95(self, phase: str) -> float:
+        """Standard errors in half a 95 per cent interval of a timing, by its repeats; that of the table `cost`."""
+        from scipy.stats import t
+
+        speed = self.source.tables.get("speed")
+        if speed is None or self.pair is None:
+            return NORMAL_95
+        repeats = int(((speed["model"] == self.pair.student) & (speed["phase"] == phase)).sum())
+        return float(t.ppf(0.975, repeats - 1)) if repeats > 1 else NORMAL_95
 
 
 def read_findings(folder: Path, teacher: str | None = None, student: str | None = None) -> Findings:

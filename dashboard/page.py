@@ -48,7 +48,7 @@ th.group {{ text-align: center; border-left: 1px solid var(--line); padding-left
 td.number, th.number {{ text-align: right; white-space: nowrap; }}
 thead th.number {{ white-space: normal; }}
 td.name {{ white-space: nowrap; }}
-td.long {{ overflow-wrap: anywhere; }}
+td.long {{ overflow-wrap: anywhere; min-width: 14em; }}
 .unit {{ display: block; font-weight: 400; color: var(--soft); font-size: 12px; }}
 @media (max-width: 600px) {{
   main {{ padding: 12px 20px 48px; }} h1 {{ font-size: 23px; }} .headline p {{ font-size: 16px; }}
@@ -87,11 +87,15 @@ class Field:
 
     def cells(self, frame: pd.DataFrame) -> list[str]:
         """Its cells as text."""
-        lows = [shown(value, self.show, self.missing) for value in frame[self.column]]
+        lows = self._shown(frame[self.column])
         if not self.high:
             return lows
-        highs = [shown(value, self.show, self.missing) for value in frame[self.high]]
+        highs = self._shown(frame[self.high])
         return [low if low == self.missing else f"{low} to {high}" for low, high in zip(lows, highs, strict=True)]
+
+    def _shown(self, values: pd.Series) -> list[str]:
+        plain = values.astype(object).where(values.notna(), None)
+        return [shown(value, self.show, self.missing) for value in plain]
 
 
 @dataclass(frozen=True)

@@ -130,22 +130,20 @@ def _quality(found: Findings) -> Section:
     )
     text += (f"At the floor for small models, out of all means: {', '.join(floors)}.",) if floors else ()
     fields = (
-        Field("model", "Model"),
         Field("task", "Task"),
-        Field("task_class", "Class"),
-        Field("n", "Scored", "items", "count"),
-        Field("clusters", "Distinct facts", "clusters", "count"),
         Field("score", "Score", "fraction", "fraction"),
         Field("stderr", "Standard error", "fraction", "fraction"),
         Field("chance", "Chance", "fraction", "fraction"),
-        Field("score_norm", "Score by character", "fraction", "fraction"),
+        Field("n", "Scored", "items", "count"),
         Field("errors", "In error", "items", "count"),
+        Field("clusters", "Distinct facts", "clusters", "count"),
+        Field("score_norm", "Score by character", "fraction", "fraction"),
+        Field("task_class", "Class"),
         Field("floor", "Floor", "", "flag"),
     )
-    figure = comparisons.scores(quality, "Score by task", looks)
-    return Section(
-        "Quality by model and task", text, (Picture("scores", figure),), (Table("Quality", quality, fields),)
-    )
+    pictures = (Picture("scores", comparisons.scores(quality, "Score by task", looks)),)
+    tables = tuple(Table(model, quality[quality["model"] == model], fields) for model in found.run.models)
+    return Section("Quality by model and task", text, pictures, tables)
 
 
 def _pairs(found: Findings) -> Section:
@@ -159,7 +157,8 @@ def _pairs(found: Findings) -> Section:
         f"Teacher: {pair.teacher}. Student: {pair.student}."
         + ("" if pair.related else " The run knows neither as the other's student; they were chosen as a pair."),
         "The interval is a bootstrap's over clusters. McNemar's test takes items as independent; Holm's adjustment is "
-        "over this pair's tasks. The least detectable difference is the one found with power 0.8 at this size.",
+        "over this pair's tasks. The least detectable difference is the one found with power 0.8 at this "
+        "size; a stroke: none is.",
     )
     fields = (
         Field("task", "Task"),
