@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dashboard.figures import SHAPES, Figure, chart_title, pandas_frame
+from dashboard.figures import SHAPES, Figure, chart_title, legend_columns, pandas_frame
 from dashboard.labels import label, percent
 from dashboard.theme import BLUE_ON_BOTH, GREEN, HEIGHT_PX, RULE_COLOUR, STUDENT_COLOUR, Look
 
@@ -41,8 +41,9 @@ def scores(quality: pd.DataFrame, title: str, looks: list[Look]) -> Figure:
     scale = alt.Scale(domain=[0, 1], nice=False)
     axis = alt.Axis(format=".0%", title=None, tickCount=5, ticks=False, domain=False, labelPadding=6)
     legend = alt.Legend(
-        title=None, orient="bottom", columns=2, labelLimit=240, symbolOpacity=1, symbolSize=80, columnPadding=28
-    )
+        title=None, orient="bottom", columns=legend_columns(names), labelLimit=240, symbolOpacity=1, symbolSize=80,
+        columnPadding=28,
+    )  # fmt: skip
     colour = alt.Color(
         "model:N", scale=alt.Scale(domain=names, range=[look.colour for look in looks]), legend=legend
     )  # fmt: skip

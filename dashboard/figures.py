@@ -20,6 +20,7 @@ MARK_EVERY_DAYS = 28.0
 FRONTIER_HEIGHT_PX = 520
 LABEL_GAP = 0.045  # of the height: two lines of text apart
 LABEL_REACH = 0.7  # of the range of prices: the length of a name on a narrow screen
+LEGEND_LETTERS = 24  # of a name that fits beside another on a narrow screen
 SHAPES = ("diamond", "square", "triangle-up")
 FINE = {"percent": ".1%", "change": "+.1%", "money": "$.3~s", "plain": ".3~g", "price": "$.3~g"}
 AXIS = {"percent": ".0%", "change": "+~%", "money": "$~s", "plain": ".3~g", "price": "$~g"}
@@ -184,15 +185,18 @@ def frontier(
     y_axis = alt.Axis(format=".0%", title=None, domain=False, ticks=False, tickCount=5, labelPadding=6)
     limits = alt.Scale(zero=False, nice=False, domain=_domain(shown))
     y = alt.Y("value:Q", scale=limits, axis=y_axis)
+    legend = alt.Legend(
+        title=None, orient="bottom", columns=legend_columns(names), labelLimit=200, symbolOpacity=1, symbolSize=90
+    )
     colour = alt.Color(
         "group:N",
         scale=alt.Scale(domain=names, range=[look.colour for look in every]),
-        legend=alt.Legend(title=None, orient="bottom", columns=2, labelLimit=200, symbolOpacity=1, symbolSize=90),
+        legend=legend,
     )
     shape = alt.Shape(
         "group:N",
         scale=alt.Scale(domain=names, range=[*SHAPES[: len(looks)], "circle"]),
-        legend=alt.Legend(title=None, orient="bottom", columns=2, labelLimit=200, symbolOpacity=1, symbolSize=90),
+        legend=legend,
     )
     tips = [
         alt.Tooltip("name:N", title="model"),
@@ -202,7 +206,6 @@ def frontier(
         alt.Tooltip("high:Q", title="high (95%)", format=".1%"),
         alt.Tooltip("evidence:N", title="quality is"),
     ]
-    uncertain_x = "x_low" in frame
     told = _label_places(on_sale, _domain(shown))
     layers = [
         alt.Chart(shown[shown["on_frontier"]].sort_values("x"))
@@ -214,13 +217,16 @@ def frontier(
         alt.Chart(shown).mark_point(filled=True, size=70, opacity=1, clip=True).encode(
             x=x, y=y, color=colour, shape=shape, tooltip=tips
         ),
-        alt.Chart(told).mark_text(
-            align="left", dx=9, dy=-9 if uncertain_x else 0, fontSize=11.5, fontWeight="bold"
-        ).encode(
-            x=x, y=alt.Y("label_at:Q", scale=limits, axis=y_axis), text="name:N", color=colour
-        ),
     ]  # fmt: skip
-    if uncertain_x:
+    # Above the bar of an uncertain cost, and towards the middle, so that a long name finds room on a narrow screen.
+    far = told["x"] > math.prod(_price_domain(shown)) ** 0.5 if "x_low" in frame else told["x"].isna()
+    for names_of, align, dx in ((told[~far], "left", 9), (told[far], "right", -9)):
+        layers.append(
+            alt.Chart(names_of)
+            .mark_text(align=align, dx=dx, dy=-9 if "x_low" in frame else 0, fontSize=11.5, fontWeight="bold")
+            .encode(x=x, y=alt.Y("label_at:Q", scale=limits, axis=y_axis), text="name:N", color=colour)
+        )
+    if "x_low" in frame:
         across = x.copy()
         across.shorthand = "x_low:Q"
         layers.insert(
@@ -257,6 +263,11 @@ def chart_title(text: str, unit: str) -> Any:
         text, subtitle=unit, anchor="start", frame="bounds", fontSize=15, fontWeight=600, offset=20,
         subtitleFontSize=12, subtitlePadding=4, subtitleColor=RULE_COLOUR,
     )  # fmt: skip
+
+
+def legend_columns(names: list[str]) -> int:
+    """Two, where the names fit side by side on a narrow screen."""
+    return 2 if max(map(len, names)) <= LEGEND_LETTERS else 1
 
 
 def _described(frame: pd.DataFrame, title: str, unit: str, show: str) -> str:

@@ -48,7 +48,7 @@ th.group {{ text-align: center; border-left: 1px solid var(--line); padding-left
 td.number, th.number {{ text-align: right; white-space: nowrap; }}
 thead th.number {{ white-space: normal; }}
 td.name {{ white-space: nowrap; }}
-td.long {{ overflow-wrap: anywhere; min-width: 14em; }}
+td.long {{ overflow-wrap: anywhere; min-width: 9em; }}
 .unit {{ display: block; font-weight: 400; color: var(--soft); font-size: 12px; }}
 @media (max-width: 600px) {{
   main {{ padding: 12px 20px 48px; }} h1 {{ font-size: 23px; }} .headline p {{ font-size: 16px; }}

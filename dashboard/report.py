@@ -273,7 +273,7 @@ def _errors(found: Findings) -> Section:
 
 def _made(found: Findings) -> Section:
     text = ("Each input is marked as measured, cited or assumed.",)
-    fields = (Field("item", "Item"), Field("value", "Value", long=True))
+    fields = (Field("item", "Item", long=True), Field("value", "Value", long=True))
     return Section("How this was made", text, (), (Table("", provenance(found.source), fields),))
 
 
