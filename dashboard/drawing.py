@@ -19,7 +19,13 @@ CONFIG: dict[str, object] = {
     "background": None,
     "padding": {"left": 14, "right": 14, "top": 5, "bottom": 5},  # a browser's font may be wider than the renderer's
     "font": FONT,
-    "axis": {**TEXT, "titleFontWeight": "normal", "gridColor": "currentColor", "gridOpacity": 0.14},
+    "axis": {
+        **TEXT,
+        "titleFontWeight": "normal",
+        "gridColor": "currentColor",
+        "gridOpacity": 0.14,
+        "labelSeparation": 14,
+    },
     "legend": TEXT,
     "title": {"color": "currentColor"},
 }

@@ -115,7 +115,7 @@ class Findings:
         assert self.pair is not None
         missing = [model for model in (self.pair.student, self.pair.teacher) if model in self.not_timed]
         if missing:
-            return f"What {' and '.join(missing)} cost: {NOT_MEASURED}."
+            return f"The cost of {' and '.join(missing)} is {NOT_MEASURED}."
         read, written = (self._cost_ratio(phase) for phase in PHASES)
         return (
             f"On the machine that measured both, a token that {self.pair.student} reads costs {read} of what it costs "
@@ -152,7 +152,7 @@ class Findings:
 
     def _own_cost(self, model: str) -> str:
         if model in self.not_timed:
-            return f"What it costs: {NOT_MEASURED}."
+            return f"Its cost is {NOT_MEASURED}."
         rows = self.speed[self.speed["model"] == model].set_index("phase")
         read, written = (_usd_with_interval(rows.loc[phase]) for phase in PHASES)
         return f"On the machine that measured it, reading a million tokens costs {read}, writing them {written}."
@@ -293,7 +293,7 @@ def _cascade(run: Measured, prices: Sequence[Price], pair: Pair | None) -> tuple
         return None, "The run has one model: there is nobody to send hard items up to."
     missing = [name for name in (pair.student, pair.teacher) if name not in {price.model for price in prices}]
     if missing:
-        return None, f"No curve: what {' and '.join(missing)} cost is {NOT_MEASURED}."
+        return None, f"No curve: the cost of {' and '.join(missing)} is {NOT_MEASURED}."
     try:
         return cascade_table(run, prices, pair.teacher, pair.student), ""
     except InputError:

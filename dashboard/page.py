@@ -52,6 +52,7 @@ td.long {{ overflow-wrap: anywhere; min-width: 9em; }}
 .unit {{ display: block; font-weight: 400; color: var(--soft); font-size: 12px; }}
 @media (max-width: 600px) {{
   main {{ padding: 12px 20px 48px; }} h1 {{ font-size: 23px; }} .headline p {{ font-size: 16px; }}
+  td.name:first-child {{ white-space: normal; overflow-wrap: anywhere; min-width: 8em; }}
 }}
 @media print {{ .scroll {{ overflow: visible; }} }}
 """

@@ -107,7 +107,7 @@ def _frontier(found: Findings) -> Section:
     rows = table.merge(_every(found), on="model", how="right")
     fields = (
         Field("model", "Model"),
-        Field("accuracy", "Accuracy", "fraction", "fraction", missing=NOT_MEASURED),
+        Field("accuracy", "Accuracy", "fraction", "fraction"),
         Field("accuracy_low", "Accuracy, 95% interval", "fraction", "fraction", "accuracy_high"),
         Field("usd_per_request", "Cost of a request", "USD", "figures", missing=NOT_MEASURED),
         Field("usd_per_request_low", "Cost, 95% interval", "USD", "figures", "usd_per_request_high"),

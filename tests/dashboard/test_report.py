@@ -237,13 +237,13 @@ def test_one_model_has_no_pair_and_no_cascade_and_the_page_says_so(make_run: Mak
 def test_a_model_without_cost_and_shape_is_said_to_be_not_measured_here(make_run: MakeRun, tmp_path: Path) -> None:
     report = write_report(make_run(models=("master", "pupil", "third"), timed=("master", "pupil")), tmp_path / "report")
     assert report.student == "third"
-    assert report.headline[1] == f"What third cost: {NOT_MEASURED}."
+    assert report.headline[1] == f"The cost of third is {NOT_MEASURED}."
     page = page_of(tmp_path / "report")
     assert page.found["Measured, by phase"][-1][:2] == ["third", NOT_MEASURED]
-    assert page.found["Frontier, measured ledger"][-1][:2] == ["third", NOT_MEASURED]
+    assert page.found["Frontier, measured ledger"][-1][:4] == ["third", "–", "–", NOT_MEASURED]
     assert page.found["Both ledgers, by token and by text"][-1][1] == NOT_MEASURED
     assert [row[0] for row in page.found["Paired differences"]] == list(TASKS)
-    assert f"what third cost is {NOT_MEASURED}" in page.text
+    assert f"No curve: the cost of third is {NOT_MEASURED}." in page.text
 
 
 def test_a_run_that_timed_nobody_still_has_its_quality(make_run: MakeRun, tmp_path: Path) -> None:
