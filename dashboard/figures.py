@@ -221,6 +221,8 @@ def frontier(
     # Above the bar of an uncertain cost, and towards the middle, so that a long name finds room on a narrow screen.
     far = told["x"] > math.prod(_price_domain(shown)) ** 0.5 if "x_low" in frame else told["x"].isna()
     for names_of, align, dx in ((told[~far], "left", 9), (told[far], "right", -9)):
+        if names_of.empty:
+            continue
         layers.append(
             alt.Chart(names_of)
             .mark_text(align=align, dx=dx, dy=-9 if "x_low" in frame else 0, fontSize=11.5, fontWeight="bold")

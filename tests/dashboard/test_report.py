@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
@@ -331,6 +333,25 @@ def test_a_folder_that_is_no_eval_run_or_was_changed_is_exit_2(
     assert cli.run(["eval", "report", str(folder)]) == 2
     assert "changed since" in capsys.readouterr().err
     assert not (folder / "report").exists()
+
+
+def test_the_base_installation_writes_it_too(run_folder: Path, tmp_path: Path) -> None:
+    arguments = ["eval", "report", str(run_folder), "--out", str(tmp_path / "report")]
+    code = f"""
+import importlib.abc, sys
+
+class Absent(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name.split(".")[0] in ("torch", "transformers", "lm_eval", "streamlit"):
+            raise ModuleNotFoundError(name)
+
+sys.meta_path.insert(0, Absent())
+from dashboard import cli
+sys.exit(cli.run({arguments!r}))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "report" / "report.html").is_file()
 
 
 def test_foreign_files_are_never_replaced(
