@@ -8,6 +8,7 @@ top, so that `--help` answers at once; everything else is imported by the comman
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -142,6 +143,36 @@ def export_command(
     else:
         for path in written:
             typer.echo(str(path))
+
+
+@eval_app.command("report")
+def report_command(
+    run: Annotated[Path, typer.Argument(help="The folder of an eval run.")],
+    out: Annotated[Path | None, typer.Option(help="Folder for the report; by default RUN/report.")] = None,
+    teacher: Annotated[str | None, typer.Option(help="A model of the run; by default the last student's.")] = None,
+    student: Annotated[str | None, typer.Option(help="Another model of the run; by default the last student.")] = None,
+    json: Json = False,
+) -> None:
+    """Write a run's report: one HTML file that needs nothing else, and Markdown with its charts beside it."""
+    from dashboard.report import write_report
+    from sim.shared.console import emit_json, next_command
+
+    report = write_report(run, out or run / "report", teacher, student)
+    if json:
+        emit_json(
+            {
+                "teacher": report.teacher,
+                "student": report.student,
+                "headline": list(report.headline),
+                "files": [str(path) for path in report.files],
+            }
+        )
+    else:
+        for sentence in report.headline:
+            typer.echo(sentence)
+        for path in report.files:
+            typer.echo(str(path))
+    next_command(f"undercut eval publish {shlex.quote(str(run))} --out catalog.parquet")
 
 
 @data_app.command("prices")

@@ -20,6 +20,7 @@ MARK_EVERY_DAYS = 28.0
 FRONTIER_HEIGHT_PX = 520
 LABEL_GAP = 0.045  # of the height: two lines of text apart
 LABEL_REACH = 0.7  # of the range of prices: the length of a name on a narrow screen
+LEGEND_LETTERS = 24  # of a name that fits beside another on a narrow screen
 SHAPES = ("diamond", "square", "triangle-up")
 FINE = {"percent": ".1%", "change": "+.1%", "money": "$.3~s", "plain": ".3~g", "price": "$.3~g"}
 AXIS = {"percent": ".0%", "change": "+~%", "money": "$~s", "plain": ".3~g", "price": "$~g"}
@@ -142,7 +143,9 @@ def over_time(
     )
     chart = (
         alt.layer(*layers)
-        .properties(height=HEIGHT_PX, title=_title(title, f"{quantity.unit}; logarithmic" if log else quantity.unit))
+        .properties(
+            height=HEIGHT_PX, title=chart_title(title, f"{quantity.unit}; logarithmic" if log else quantity.unit)
+        )
         .configure_view(strokeWidth=0)
         .configure_legend(symbolType="stroke", rowPadding=4, columnPadding=18, offset=4)
     )
@@ -150,15 +153,23 @@ def over_time(
 
 
 def frontier(
-    frame: pd.DataFrame, title: str, x_column: str, looks: list[Look], rest: Look | None, near: bool = True
+    frame: pd.DataFrame,
+    title: str,
+    x_column: str,
+    looks: list[Look],
+    rest: Look | None,
+    near: bool = True,
+    unit: str = "% of tasks solved, corrected for guessing",
 ) -> Figure:
     """Quality against price or cost, one point a model, with 95% intervals; the best at each price are joined.
 
     Args:
-        frame: name, x (USD per Mtok), value, low, high (fractions), group (a look's name), on_frontier, evidence.
-        x_column: names the horizontal quantity.
+        frame: name, x (USD), value, low, high (fractions), group (a look's name), on_frontier, evidence; x_low and
+            x_high where the cost is uncertain too.
+        x_column: names the horizontal quantity, with its unit.
         looks, rest: of the models on sale, and of the others, which are not named.
         near: shows only the surroundings of the models on sale.
+        unit: what the vertical axis says.
     """
     import altair as alt
 
@@ -174,15 +185,18 @@ def frontier(
     y_axis = alt.Axis(format=".0%", title=None, domain=False, ticks=False, tickCount=5, labelPadding=6)
     limits = alt.Scale(zero=False, nice=False, domain=_domain(shown))
     y = alt.Y("value:Q", scale=limits, axis=y_axis)
+    legend = alt.Legend(
+        title=None, orient="bottom", columns=legend_columns(names), labelLimit=200, symbolOpacity=1, symbolSize=90
+    )
     colour = alt.Color(
         "group:N",
         scale=alt.Scale(domain=names, range=[look.colour for look in every]),
-        legend=alt.Legend(title=None, orient="bottom", columns=2, labelLimit=200, symbolOpacity=1, symbolSize=90),
+        legend=legend,
     )
     shape = alt.Shape(
         "group:N",
         scale=alt.Scale(domain=names, range=[*SHAPES[: len(looks)], "circle"]),
-        legend=alt.Legend(title=None, orient="bottom", columns=2, labelLimit=200, symbolOpacity=1, symbolSize=90),
+        legend=legend,
     )
     tips = [
         alt.Tooltip("name:N", title="model"),
@@ -203,18 +217,34 @@ def frontier(
         alt.Chart(shown).mark_point(filled=True, size=70, opacity=1, clip=True).encode(
             x=x, y=y, color=colour, shape=shape, tooltip=tips
         ),
-        alt.Chart(told).mark_text(align="left", dx=9, fontSize=11.5, fontWeight="bold").encode(
-            x=x, y=alt.Y("label_at:Q", scale=limits, axis=y_axis), text="name:N", color=colour
-        ),
     ]  # fmt: skip
+    # Above the bar of an uncertain cost, and towards the middle, so that a long name finds room on a narrow screen.
+    far = told["x"] > math.prod(_price_domain(shown)) ** 0.5 if "x_low" in frame else told["x"].isna()
+    for names_of, align, dx in ((told[~far], "left", 9), (told[far], "right", -9)):
+        if names_of.empty:
+            continue
+        layers.append(
+            alt.Chart(names_of)
+            .mark_text(align=align, dx=dx, dy=-9 if "x_low" in frame else 0, fontSize=11.5, fontWeight="bold")
+            .encode(x=x, y=alt.Y("label_at:Q", scale=limits, axis=y_axis), text="name:N", color=colour)
+        )
+    if "x_low" in frame:
+        across = x.copy()
+        across.shorthand = "x_low:Q"
+        layers.insert(
+            1,
+            alt.Chart(shown)
+            .mark_rule(strokeWidth=1.2, opacity=0.45, clip=True)
+            .encode(x=across, x2="x_high:Q", y=y, color=colour),
+        )
     best = ", ".join(frame[frame["on_frontier"]].sort_values("x")["name"])
     alt_text = (
-        f"{title}: {len(frame)} models, quality in percent of tasks solved against {label(x_column).text}, "
+        f"{title}: {len(frame)} models, quality in {unit} against {label(x_column).text}, "
         f"with 95% intervals. No model is both better and cheaper than: {best}."
     )
     chart = (
         alt.layer(*layers)
-        .properties(height=FRONTIER_HEIGHT_PX, title=_title(title, "% of tasks solved, corrected for guessing"))
+        .properties(height=FRONTIER_HEIGHT_PX, title=chart_title(title, unit))
         .configure_view(strokeWidth=0)
     )
     return Figure(chart, alt_text, frame)
@@ -227,13 +257,19 @@ def pandas_frame(rows: list[dict[str, object]]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _title(text: str, unit: str) -> Any:
+def chart_title(text: str, unit: str) -> Any:
+    """A chart's title, with its unit under it."""
     import altair as alt
 
     return alt.TitleParams(
         text, subtitle=unit, anchor="start", frame="bounds", fontSize=15, fontWeight=600, offset=20,
         subtitleFontSize=12, subtitlePadding=4, subtitleColor=RULE_COLOUR,
     )  # fmt: skip
+
+
+def legend_columns(names: list[str]) -> int:
+    """Two, where the names fit side by side on a narrow screen."""
+    return 2 if max(map(len, names)) <= LEGEND_LETTERS else 1
 
 
 def _described(frame: pd.DataFrame, title: str, unit: str, show: str) -> str:

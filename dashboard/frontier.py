@@ -61,6 +61,24 @@ def by_cost(pair: Pair, groups: Groups) -> pd.DataFrame:
     return _with_frontier(_offers(pair, "cost_output_usd_per_mtok", groups))
 
 
+def by_request(measured: pd.DataFrame, groups: Groups) -> pd.DataFrame:
+    """The models of an eval run by the cost of a request (USD), with the intervals of both.
+
+    Args:
+        measured: conforming to `evalsuite.tables.FRONTIER`.
+        groups: `student` and `teacher` may be "".
+    """
+    known = {groups.student: groups.student, groups.teacher: groups.teacher}
+    points = measured.rename(
+        columns={
+            "model": "name", "accuracy": "value", "accuracy_low": "low", "accuracy_high": "high",
+            "usd_per_request": "x", "usd_per_request_low": "x_low", "usd_per_request_high": "x_high",
+        }
+    )  # fmt: skip
+    points = points.assign(group=[known.get(name, groups.other) for name in points["name"]], evidence="measured")
+    return points[[*POINT_COLUMNS, "x_low", "x_high", "on_frontier"]]
+
+
 def costs(pair: Pair) -> pd.DataFrame:
     """What every offer costs to serve and how that is known, one row an offer, means over the runs."""
     offers = pair.with_entry.tables["offers"]

@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from typing import Literal
 
 from sim.study.intervals import Estimate
+
+Show = Literal["text", "flag", "count", "fraction", "signed", "probability", "figures"]
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,7 @@ TITLES: dict[str, Label] = {
     "posted_price_index": Label("Posted prices of the offers of day 0", "day 0 = 1"),
     "change_of_profit": Label("Change of profit", "% against the market without the entry"),
     "change_of_price": Label("Change of price", "% against the market without the entry"),
+    "cost_of_request_usd": Label("Cost of a request, mean over task classes", "USD"),
     "quality": Label("Quality: tasks solved, corrected for guessing", "%"),
     "theta": Label("Ability", "logits"),
 }
@@ -105,6 +109,33 @@ def price(value: float) -> str:
     return f"USD {_significant(value)} per Mtok" if math.isfinite(value) else "unknown"
 
 
+def shown(value: object, show: Show, missing: str) -> str:
+    """A cell of a table for people.
+
+    Args:
+        value: of the table.
+        show: "fraction" and "signed" in three decimals; "probability" likewise, or that it is smaller; "figures" in
+            three significant digits; "count" whole; "flag" as yes or no; "text" as it stands.
+        missing: what an empty text or NaN becomes.
+    """
+    if value is None or value == "" or value != value:
+        return missing
+    if show == "flag":
+        return "yes" if value else "no"
+    if show == "text":
+        return str(value)
+    number = float(str(value))
+    if math.isinf(number):
+        return "∞" if number > 0 else "−∞"
+    if show == "count":
+        return _number(number, 0, False)
+    if show == "figures":
+        return _figures(number)
+    if show == "probability" and 0 < number < 0.0005:
+        return "<0.001"
+    return _number(number, 3, show == "signed")
+
+
 def interval(estimate: Estimate, show: str = "percent", floor: float | None = None) -> str:
     """The interval of an estimate as "low to high", cut at `floor`; shares (floor 0) carry no sign."""
     low = estimate.low if floor is None else max(estimate.low, floor)
@@ -127,6 +158,14 @@ def typeset(sentence: str) -> str:
 def _words(name: str) -> str:
     text = name.replace("_", " ").strip()
     return text[:1].upper() + text[1:]
+
+
+def _figures(value: float) -> str:
+    """Three significant digits, without an exponent as long as that can be read."""
+    if value == 0 or 1e-7 <= abs(value) < 1e15:
+        decimals = 0 if value == 0 else max(2 - math.floor(math.log10(float(f"{abs(value):.2e}"))), 0)
+        return _number(value, decimals, False)
+    return f"{value:.2e}"
 
 
 def _significant(value: float, signed: bool = False) -> str:
