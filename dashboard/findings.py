@@ -16,18 +16,25 @@ from dashboard.frontier import NORMAL_95
 from dashboard.labels import percent, shown
 from dashboard.source import Source, read_source
 from evalsuite.analysis import Measured, cascade_table, frontier_table, read_run
-from evalsuite.ledgers import Price, accelerator, ledger_table, measured, modelled
+from evalsuite.ledgers import (
+    DEFAULT_ACCELERATOR,
+    DEFAULT_SERVING,
+    Price,
+    accelerator,
+    ledger_table,
+    listed,
+    measured,
+    modelled,
+)
 from evalsuite.measure import compare
 from evalsuite.tables import PAIRS
 from sim.shared.errors import InputError
-from sim.shared.roofline import Serving, fits
+from sim.shared.roofline import fits
 
 if TYPE_CHECKING:
     import pandas as pd
 
 NOT_MEASURED = "not measured here"
-HARDWARE = "A100 SXM 80GB"  # of the modelled ledger, as `undercut eval cost` has it by default
-SERVING = Serving(batch=32, context_tokens=2048, utilisation=0.5)
 PHASES = ("prefill", "decode")
 ITEMS_NAMED = 12  # of those in error with one reason
 QUANTITIES = ("usd_per_mtok_in", "usd_per_mtok_out", "usd_per_mb_in", "usd_per_mb_out")
@@ -71,6 +78,11 @@ class Findings:
     per_class: pd.DataFrame
     errors: pd.DataFrame
     not_modelled: dict[str, str]
+
+    @property
+    def listed(self) -> bool:
+        """Whether a model of the run is behind an endpoint, so that a third ledger holds its list price."""
+        return not self.run.usage.empty
 
     @property
     def timed(self) -> list[str]:
@@ -199,15 +211,17 @@ def read_findings(folder: Path, teacher: str | None = None, student: str | None 
     timed = {model for model in run.models if set(PHASES) <= set(run.cost[run.cost["model"] == model]["phase"])}
     prices = measured(run.cost[run.cost["model"].isin(timed)])
     shaped = [shape for shape in run.shapes if shape.model in run.models]
-    device = accelerator(HARDWARE)
-    served = [shape for shape in shaped if fits(shape.served, device, SERVING)]
+    device = accelerator(DEFAULT_ACCELERATOR)
+    served = [shape for shape in shaped if fits(shape.served, device, DEFAULT_SERVING)]
     known = {shape.model for shape in shaped}
     left_out = {model: "its size is not known" for model in run.models if model not in known}
-    left_out |= {shape.model: f"does not fit into one {HARDWARE}" for shape in shaped if shape not in served}
+    left_out |= {shape.model: f"does not fit into one {DEFAULT_ACCELERATOR}" for shape in shaped if shape not in served}
     ledgers = {
         "measured": [price for price in prices if price.model in known],
-        "modelled": modelled(served, device, SERVING),
+        "modelled": modelled(served, device, DEFAULT_SERVING),
     }
+    if not run.usage.empty:
+        ledgers["list price"] = listed(run.usage)
     tables = {name: ledger_table(rows, shaped, run.samples, run.quality) for name, rows in ledgers.items()}
     frontier = _frontier(run, prices)
     cascade, reason = _cascade(run, prices, pair)
@@ -314,7 +328,7 @@ def _with_every(models: Sequence[str], cost: pd.DataFrame) -> pd.DataFrame:
 def _side_by_side(
     run: Measured, tables: dict[str, pd.DataFrame], columns: Sequence[str], keys: Sequence[str]
 ) -> pd.DataFrame:
-    """Both ledgers in one row a key, in the run's order; what a ledger does not know is NaN."""
+    """The ledgers in one row a key, in the run's order; what a ledger does not know is NaN."""
     out = run.quality[~run.quality["floor"]][list(keys)].drop_duplicates(ignore_index=True)
     for name, table in tables.items():
         mine = table.drop_duplicates(list(keys))[[*keys, *columns]]

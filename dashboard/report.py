@@ -6,16 +6,18 @@ run's manifest alone.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dashboard import comparisons, figures, frontier, theme
 from dashboard.drawing import alone, svg
-from dashboard.findings import HARDWARE, NOT_MEASURED, SERVING, Findings, read_findings
+from dashboard.findings import NOT_MEASURED, Findings, read_findings
 from dashboard.markdown import page_markdown
 from dashboard.page import WIDE_PX, Field, Page, Picture, Section, Table, page_html
 from dashboard.source import provenance
+from evalsuite.ledgers import DEFAULT_ACCELERATOR, DEFAULT_SERVING
 from sim.shared.paths import replacing_dir, writable_dir, write_text
 
 if TYPE_CHECKING:
@@ -197,11 +199,14 @@ def _cascade(found: Findings) -> Section:
 
 
 def _cost(found: Findings) -> Section:
+    load = DEFAULT_SERVING
     text = [
-        "Two ledgers, never added. Measured: the seconds of the machine that ran this, at a dated rent that it is "
-        f"assumed to cost. Modelled: a roofline of one {HARDWARE}, {SERVING.batch} sequences at once, "
-        f"{SERVING.context_tokens} tokens of context, {SERVING.utilisation:.0%} of the day used, cheapest dated rent.",
-    ]  # fmt: skip
+        "Ledgers are never added. Measured: the seconds of the machine that ran this, at a dated rent that it is "
+        f"assumed to cost. Modelled: a roofline of one {DEFAULT_ACCELERATOR}, {load.batch} sequences at once, "
+        f"{load.context_tokens} tokens of context, {load.utilisation:.0%} of the day used, cheapest dated rent.",
+    ]
+    if found.listed:
+        text.append("List price: what an endpoint asks, by its description or a dated price map; it is no cost.")
     if found.not_timed:
         text.append(f"{NOT_MEASURED.capitalize()}: {', '.join(found.not_timed)}.")
     text += [f"Not modelled: {model}, {reason}." for model, reason in found.not_modelled.items()]
@@ -218,24 +223,29 @@ def _cost(found: Findings) -> Section:
     tables = (
         Table("Measured, by phase", found.speed, timed, "Prefill reads, decode writes. Intervals are of timing alone."),
         Table(
-            "Both ledgers, by token and by text",
+            "The ledgers, by token and by text",
             found.per_token,
-            (Field("model", "Model"), *_per_token("measured", NOT_MEASURED), *_per_token("modelled", "not modelled")),
+            (Field("model", "Model"), *_by_ledger(found, _per_token)),
         ),
         Table(
-            "Both ledgers, by request and by right answer",
+            "The ledgers, by request and by right answer",
             found.per_class,
             (
                 Field("model", "Model"),
                 Field("task_class", "Class"),
-                *_per_class("measured", NOT_MEASURED),
-                *_per_class("modelled", "not modelled"),
+                *_by_ledger(found, _per_class),
             ),
             "A right answer costs an answer over the accuracy: asking until one is right.",
         ),
         _roofline(),
     )
     return Section("Cost", tuple(text), (), tables)
+
+
+def _by_ledger(found: Findings, fields: Callable[[str, str], tuple[Field, ...]]) -> tuple[Field, ...]:
+    """Columns of each ledger in which a model of the run stands."""
+    third = fields("list price", "no endpoint") if found.listed else ()
+    return (*fields("measured", NOT_MEASURED), *fields("modelled", "not modelled"), *third)
 
 
 def _per_token(ledger: str, missing: str) -> tuple[Field, ...]:

@@ -13,7 +13,7 @@ from evalsuite.cost import costs, read_rent
 from evalsuite.measure import compare
 from evalsuite.meter import Timing
 from evalsuite.shapes import ModelShape
-from evalsuite.tables import COST, PAIRS, QUALITY, SAMPLES, SHAPES, SPEED
+from evalsuite.tables import COST, PAIRS, QUALITY, SAMPLES, SHAPES, SPEED, USAGE
 from sim.shared.manifest import Input, Manifest
 from sim.shared.stats import accuracy_stderr
 from sim.shared.tables import write_parquet
@@ -68,6 +68,14 @@ def timings_of(models: Sequence[str]) -> list[Timing]:
     ]
 
 
+def usage_of(model: str) -> dict[str, object]:
+    return {
+        "model": model, "task": "facts", "requests": ITEMS, "tokens_in": 1000, "tokens_out": 100, "bytes_in": 4000,
+        "usd_per_mtok_in": 7.5, "usd_per_mtok_out": 31.25, "usd": 0.010625, "price_date": "2026-11-01",
+        "price_source": "a price map",
+    }  # fmt: skip
+
+
 def write_run(
     folder: Path,
     models: Sequence[str] = ("master", "pupil"),
@@ -75,8 +83,13 @@ def write_run(
     timed: Sequence[str] | None = None,
     broken: int = 3,
     sure: bool = True,
+    behind: Sequence[str] = (),
 ) -> Path:
-    """A complete folder of an eval run, its tables made by the functions that a run makes them with."""
+    """A complete folder of an eval run, its tables made by the functions that a run makes them with.
+
+    Args:
+        behind: models that were asked through an endpoint.
+    """
     folder.mkdir()
     samples = samples_of(models, broken, sure)
     timed = list(models if timed is None else timed)
@@ -93,6 +106,7 @@ def write_run(
         SPEED: pd.DataFrame([asdict(timing) for timing in timings], columns=SPEED.column_names),
         COST: pd.DataFrame(cost, columns=COST.column_names),
         SHAPES: pd.DataFrame(shapes, columns=SHAPES.column_names),
+        USAGE: pd.DataFrame([usage_of(model) for model in behind], columns=USAGE.column_names),
     }
     content = {
         f"{spec.name}.parquet": write_parquet(spec.conform(frame, spec.name), folder / f"{spec.name}.parquet")

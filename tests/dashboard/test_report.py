@@ -133,7 +133,7 @@ def test_the_page_shows_the_numbers_of_the_tables(run_folder: Path, written: Pat
 
 
 def test_both_ledgers_stand_side_by_side_and_are_not_added(found: Findings, written: Path) -> None:
-    rows = page_of(written).found["Both ledgers, by token and by text"]
+    rows = page_of(written).found["The ledgers, by token and by text"]
     for row, (_, known) in zip(rows, found.per_token.iterrows(), strict=True):
         read = known["measured usd_per_mtok_in"], known["modelled usd_per_mtok_in"]
         assert [number(row[1]), number(row[5])] == pytest.approx(read, rel=5e-3)
@@ -243,9 +243,20 @@ def test_a_model_without_cost_and_shape_is_said_to_be_not_measured_here(make_run
     page = page_of(tmp_path / "report")
     assert page.found["Measured, by phase"][-1][:2] == ["third", NOT_MEASURED]
     assert page.found["Frontier, measured ledger"][-1][:4] == ["third", "–", "–", NOT_MEASURED]
-    assert page.found["Both ledgers, by token and by text"][-1][1] == NOT_MEASURED
+    assert page.found["The ledgers, by token and by text"][-1][1] == NOT_MEASURED
     assert [row[0] for row in page.found["Paired differences"]] == list(TASKS)
     assert f"No curve: the cost of third is {NOT_MEASURED}." in page.text
+
+
+def test_a_model_behind_an_endpoint_has_its_list_price_and_no_other(make_run: MakeRun, tmp_path: Path) -> None:
+    folder = make_run(timed=("master",), behind=("pupil",))
+    row = read_findings(folder).per_token.set_index("model").loc["pupil"]
+    assert row["list price usd_per_mb_in"] == pytest.approx(7.5 / 4.0)  # four bytes a token
+    assert np.isnan(row["measured usd_per_mtok_in"])
+    write_report(folder, tmp_path / "report")
+    rows = {cells[0]: cells for cells in page_of(tmp_path / "report").found["The ledgers, by token and by text"]}
+    assert any(cell.startswith("7.5") for cell in rows["pupil"])
+    assert "no endpoint" in rows["master"]
 
 
 def test_a_run_that_timed_nobody_still_has_its_quality(make_run: MakeRun, tmp_path: Path) -> None:
