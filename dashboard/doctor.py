@@ -24,7 +24,7 @@ from sim.shared.paths import cache_dir, data_dir, writable_dir
 
 State = Literal["ok", "missing", "note"]
 BASE = "base"
-EXTRAS = ("measure", "dashboard", "distill", "calibrate", "ray", "bench", "dev")
+EXTRAS = ("measure", "vllm", "dashboard", "distill", "calibrate", "ray", "bench", "dev")
 OLDEST_PYTHON = (3, 11)
 DEMO_MEMORY_BYTES = 6 * 2**30
 DEMO_DISK_BYTES = 2 * 2**30

@@ -35,8 +35,11 @@ def constraints() -> dict[str, str]:
 
 
 def requirements(*extras: str) -> list[Requirement]:
+    """Of these extras; for none, of all that `make install` takes."""
     lines = list(PROJECT["dependencies"])
-    for extra in extras or PROJECT["optional-dependencies"]:
+    taken = re.findall(r"[a-z]+", PROJECT["optional-dependencies"]["all"][0].partition("[")[2])
+    assert set(PROJECT["optional-dependencies"]) - set(taken) == {"all", "vllm"}
+    for extra in extras or taken:
         lines += PROJECT["optional-dependencies"][extra]
     found = [Requirement(line) for line in lines]
     return [requirement for requirement in found if requirement.name != "undercut"]
