@@ -1,4 +1,4 @@
-"""The README's commands are those of the program, and those that need no model run here as they stand."""
+"""The commands of the README and of docs/ are those of the program, and those that need no model run as they stand."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = [README, *(path.read_text(encoding="utf-8") for path in sorted((ROOT / "docs").glob("*.md")))]
 COMMANDS = [
     line[2:]
-    for block in re.findall(r"```console\n(.*?)```", README, re.S)
+    for page in PAGES
+    for block in re.findall(r"```console\n(.*?)```", page, re.S)
     for line in block.splitlines()
     if line.startswith("$ ")
 ]

@@ -1,5 +1,6 @@
 """Requests to a server that misbehaves, over real sockets: what is repeated, what is not, what it may cost."""
 
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -205,6 +206,14 @@ def test_a_description_that_cannot_be_is_refused(tmp_path: Path, change: dict[st
     path.write_text(yaml.safe_dump(settings), encoding="utf-8")
     with pytest.raises((InputError, InputErrors), match=words):
         read_endpoint(path)
+
+
+def test_the_description_in_the_documentation_is_one(tmp_path: Path) -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "measuring.md").read_text(encoding="utf-8")
+    path = tmp_path / "far.yaml"
+    path.write_text(next(block for block in re.findall(r"```yaml\n(.*?)```", page, re.S) if "base_url" in block))
+    found = read_endpoint(path)
+    assert (found.api, found.budget_usd, found.key_env) == ("completions", 2.0, "MY_KEY")
 
 
 def test_list_prices_are_the_packages_or_the_descriptions() -> None:
