@@ -14,11 +14,13 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("lm_eval")
 
 from evalsuite.analysis import read_run  # noqa: E402
+from evalsuite.endpoint import read_endpoint  # noqa: E402
 from evalsuite.harness import Sample, evaluate  # noqa: E402
 from evalsuite.ledgers import ledger_table, listed  # noqa: E402
 from evalsuite.measure import EvalRun, run_eval  # noqa: E402
 from evalsuite.models import LoadedModel, load, resolve  # noqa: E402
 from evalsuite.suites.find import find_suite  # noqa: E402
+from evalsuite.wire import Wire  # noqa: E402
 from sim.shared.errors import InputError  # noqa: E402
 
 KEY = "sk-a-secret-that-must-not-be-told"
@@ -189,3 +191,23 @@ def test_a_reached_budget_leaves_errors_that_say_so(tmp_path: Path, teacher: Loa
     errors = found.samples[found.samples["error"] != ""]["error"]
     assert all("not asked: the budget of 0.5 USD could be passed" in error for error in errors)
     assert float(read_run(found.out).usage["usd"].sum()) <= 0.5
+
+
+@pytest.mark.slow
+@pytest.mark.teacher
+def test_the_default_teacher_served_over_http_scores_as_it_does_here(tmp_path: Path) -> None:
+    from evalsuite.models import DEFAULT_TEACHER
+
+    loaded = load(resolve(DEFAULT_TEACHER), "float32")
+    tasks = ["facts", WRITTEN, CHOICE]
+    with serving(ModelServer(loaded.model, loaded.tokenizer)) as address:
+        far = described(tmp_path, address, DEFAULT_TEACHER, timeout_s=300)
+        found = evaluate(Wire(read_endpoint(Path(far))), find_suite("mini", tasks=tasks).tasks, 20)
+    for task in tasks:
+        for served, same in zip(found.samples[task], here(loaded, task, 20), strict=True):
+            assert (served.item, served.answer, served.correct, served.error) == (
+                same.item, same.answer, same.correct, "",
+            )  # fmt: skip
+            if not math.isnan(same.right_nats):
+                assert served.right_nats == pytest.approx(same.right_nats, abs=1e-3)
+    assert found.usage["facts"].requests == 40
