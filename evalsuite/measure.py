@@ -121,7 +121,7 @@ def _run(
     samples = SAMPLES.conform(pd.concat([scored.samples for scored in found_by.values()], ignore_index=True), "samples")
     here = [subject.loaded for subject in subjects if subject.wire is None]
     started_s = time.monotonic()
-    timings = meter_models(here)
+    timings = meter_models(here) if here else []
     metering_s = time.monotonic() - started_s
     teachers = {spec.name: teacher for spec in specs if (teacher := _teacher(spec, specs))}
     rent = read_rent()
