@@ -283,7 +283,13 @@ def _identity(spec: ModelSpec) -> Identity:
 def _specs(models: Sequence[str]) -> list[ModelSpec]:
     if not models or len(set(models)) != len(models):
         raise InputError("--models", "", ",".join(models), "different names, parted by commas", "name each model once")
-    return [resolve(name) for name in models]
+    specs = [resolve(name) for name in models]
+    if len({spec.name for spec in specs}) != len(specs):
+        raise InputError(
+            "--models", "", ", ".join(spec.name for spec in specs), "models of different names in the tables",
+            "rename a folder or file: a model that lies here goes by its last part",
+        )  # fmt: skip
+    return specs
 
 
 def _teacher(spec: ModelSpec, specs: Sequence[ModelSpec]) -> str:
