@@ -111,7 +111,10 @@ def parity_command(
     data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
-    """Compare the shared scorer with lm-eval's own on the same requests; exit 1 where a bound does not hold."""
+    """Compare the shared scorer with lm-eval's own on the same requests; exit 1 where a bound does not hold.
+
+    bfloat16 is held to no bound: there the paired difference of the accuracies tells.
+    """
     from dataclasses import asdict
 
     from evalsuite.models import DTYPES, load, resolve
@@ -139,8 +142,20 @@ def parity_command(
                 f"{len(row.differing):>6} {len(row.excused):>7} {row.asked_tokens:>8} {row.computed_tokens:>8} "
                 f"{row.shared_s:>8.1f} {row.stock_s:>8.1f}  {'yes' if row.holds else 'NO'}"
             )
-            if row.differing:
-                typer.echo(f"{'':<18} differing items: {', '.join(row.differing[:20])}")
+        typer.echo(
+            f"{'task':<18} {'n':>5} {'shared':>7} {'stock':>7} {'difference':>10}  95% interval (the same items)"
+        )
+        for row in found:
+            typer.echo(
+                f"{row.task:<18} {row.items:>5} {row.shared_accuracy:>7.3f} {row.stock_accuracy:>7.3f} "
+                f"{row.accuracy_difference:>+10.4f}  [{row.accuracy_difference_low:+.4f}, "
+                f"{row.accuracy_difference_high:+.4f}]"
+            )
+            for name, nats in list(zip(row.differing, row.differing_margin_nats, strict=True))[:20]:
+                margin = "what was written differs" if nats is None else f"lm-eval's own margin {nats:.2e} nats"
+                typer.echo(f"{'':<18} differs: {name} ({margin})")
+            if len(row.differing) > 20:
+                typer.echo(f"{'':<18} and {len(row.differing) - 20} more; all with --json")
     next_command("undercut bench scorer")
     if not all(row.holds for row in found):
         raise typer.Exit(1)
@@ -151,25 +166,34 @@ def compare_command(
     run: RunFolder,
     teacher: Annotated[str, typer.Option(help="A model of the run.")],
     student: Annotated[str, typer.Option(help="Another model of the run.")],
+    margin: Annotated[float, typer.Option(help="Share by which the student may be worse and still as good.")] = 0.05,
     json: Json = False,
 ) -> None:
-    """Paired differences, student minus teacher, on the same items."""
-    from evalsuite.measure import compare
+    """Paired differences, student minus teacher, on the same items; and whether it is worse by more than a margin."""
+    from evalsuite.pairs import compare, judged
     from evalsuite.tables import SAMPLES
     from sim.shared.console import emit_json, next_command
     from sim.shared.tables import read_table
 
     path = run / "samples.parquet"
-    rows = compare(SAMPLES.conform(read_table(path), str(path)), teacher, student)
+    rows = judged(compare(SAMPLES.conform(read_table(path), str(path)), teacher, student), margin)
     if json:
         emit_json({"rows": rows.drop(columns="stderr").to_dict("records")})
     else:
-        typer.echo(f"{'task':<14} {'n':>4} {'difference':>10}  95% interval       p     agreement")
+        typer.echo(
+            f"{'task':<14} {'n':>4} {'difference':>10}  {'95% interval':<16} {'p':>8} {'p (Holm)':>8} "
+            f"{'detectable':>10} {'agreement':>9}  not worse by {margin:g}"
+        )
         for row in rows.to_dict("records"):
             typer.echo(
                 f"{row['task']:<14} {row['n']:>4} {row['difference']:>+10.3f}  [{row['low']:+.3f}, {row['high']:+.3f}] "
-                f"{row['p_value']:>8.2g} {row['agreement']:>9.2f}"
+                f"{row['p_value']:>8.2g} {row['p_holm']:>8.2g} {row['detectable']:>10.3f} {row['agreement']:>9.2f}  "
+                f"{'yes' if row['non_inferior'] else 'not shown'}"
             )
+        typer.echo(
+            "p: McNemar, items independent; Holm: over these tasks; detectable: least difference found with power 0.8; "
+            "not worse: the whole interval lies above minus the margin"
+        )
     next_command(f"undercut eval publish {run} --out catalog.parquet")
 
 

@@ -12,8 +12,9 @@ from evalsuite.cost import Cost, costs, read_rent
 from evalsuite.harness import SCORERS, Scorer, Work, evaluate, rejection
 from evalsuite.meter import Timing, meter_models, peak_memory_bytes, weights_bytes
 from evalsuite.models import LoadedModel, ModelSpec, fingerprints, load, resolve
+from evalsuite.pairs import pairs_table
 from evalsuite.precision import device, fastest_dtype
-from evalsuite.publish import BOOTSTRAP_SEED, Published, paired, publish
+from evalsuite.publish import Published, publish
 from evalsuite.scores import Identity, keep_samples, kept_samples, samples_table, store_path, task_key
 from evalsuite.shapes import ModelShape, shape_of
 from evalsuite.suites.find import find_suite
@@ -25,7 +26,7 @@ from sim.shared.console import Progress
 from sim.shared.errors import InputError, RunInterrupted
 from sim.shared.manifest import MANIFEST_NAME, Input, Manifest, sha256_of_json
 from sim.shared.paths import replacing_dir, writable_dir
-from sim.shared.stats import accuracy_stderr, detectable_difference, holm, mcnemar_exact, paired_difference
+from sim.shared.stats import accuracy_stderr
 from sim.shared.store import Store
 from sim.shared.tables import TableSpec, write_parquet
 
@@ -146,7 +147,7 @@ def _run(
     tables: list[tuple[TableSpec, pd.DataFrame]] = [
         (QUALITY, _quality(samples, tasks, specs)),
         (SAMPLES, samples),
-        (PAIRS, _pairs(samples, tasks, teachers)),
+        (PAIRS, pairs_table(samples, [task.name for task in tasks], teachers)),
         (SPEED, _table(SPEED, timings)),
         (COST, _table(COST, ledger)),
         (
@@ -323,58 +324,6 @@ def _quality(samples: pd.DataFrame, tasks: Sequence[TaskRef], specs: Sequence[Mo
                 }
             )
     return QUALITY.conform(pd.DataFrame(rows), "quality")
-
-
-def _pairs(samples: pd.DataFrame, tasks: Sequence[TaskRef], teachers: dict[str, str]) -> pd.DataFrame:
-    rows = [
-        row
-        for student, teacher in teachers.items()
-        for row in compare(samples, teacher, student, [task.name for task in tasks]).to_dict("records")
-    ]
-    import pandas as pd
-
-    return PAIRS.conform(pd.DataFrame(rows, columns=PAIRS.column_names), "pairs")
-
-
-def compare(samples: pd.DataFrame, teacher: str, student: str, tasks: Sequence[str] | None = None) -> pd.DataFrame:
-    """Paired differences of two models of a run, one row a task, conforming to `evalsuite.tables.PAIRS`.
-
-    Raises:
-        InputError: if the run has no such model.
-    """
-    import pandas as pd
-
-    known = sorted(set(samples["model"]))
-    for option, name in (("--teacher", teacher), ("--student", student)):
-        if name not in known:
-            raise InputError(option, "", name, ", ".join(known), "name a model of this run")
-    scored = samples[samples["error"] == ""]
-    rows = []
-    for task in tasks if tasks is not None else list(dict.fromkeys(samples["task"])):
-        both = paired(scored, teacher, student, task)
-        if both.empty:
-            continue
-        first, second = both["correct_teacher"].to_numpy(dtype=float), both["correct_student"].to_numpy(dtype=float)
-        interval = paired_difference(first, second, list(both["cluster"]), BOOTSTRAP_SEED)
-        rows.append(
-            {
-                "teacher": teacher,
-                "student": student,
-                "task": task,
-                "n": len(both),
-                "difference": interval.estimate,
-                "stderr": interval.stderr,
-                "low": interval.low,
-                "high": interval.high,
-                "p_value": mcnemar_exact(first, second),
-                "p_holm": 1.0,
-                "detectable": detectable_difference(len(set(both["cluster"])), float((first != second).mean())),
-                "agreement": float((both["answer_teacher"] == both["answer_student"]).mean()),
-            }
-        )
-    for row, adjusted in zip(rows, holm([float(str(row["p_value"])) for row in rows]), strict=True):
-        row["p_holm"] = adjusted
-    return PAIRS.conform(pd.DataFrame(rows, columns=PAIRS.column_names), "pairs")
 
 
 def _table(spec: TableSpec, rows: Sequence[Timing] | Sequence[Cost] | Sequence[ModelShape]) -> pd.DataFrame:

@@ -96,6 +96,30 @@ def test_the_certificate_of_both_scorers_holds(tiny_models: tuple[str, str]) -> 
     rows = certify(loaded, find_suite("mini", tasks=TASKS).tasks, 20)
     assert all(row.holds and row.largest_nats < 1e-3 for row in rows)
     assert all(row.computed_tokens < row.asked_tokens for row in rows)
+    for row in rows:
+        assert row.items == 20
+        assert row.shared_accuracy - row.stock_accuracy == pytest.approx(row.accuracy_difference)
+        assert row.accuracy_difference_low <= row.accuracy_difference <= row.accuracy_difference_high
+
+
+def test_an_item_that_differs_is_listed_with_stocks_own_margin_and_moves_the_accuracy(
+    tiny_models: tuple[str, str],
+) -> None:
+    from dataclasses import replace
+
+    from evalsuite.parity import _certificate
+
+    loaded = load(resolve(tiny_models[0]), dtype="float32")
+    (task,) = find_suite("mini", tasks=["opposites"]).tasks
+    stock = evaluate(loaded, [task], 10, "stock")
+    first, *rest = stock.samples["opposites"]
+    other = replace(first, answer=first.answer + "!", correct=not first.correct)
+    found = _certificate(loaded, task, replace(stock, samples={"opposites": [other, *rest]}), stock)
+    assert found.differing == (first.item,)
+    assert found.differing_margin_nats == (first.right_nats - first.wrong_nats,)
+    assert not found.holds
+    assert found.accuracy_difference == pytest.approx((other.correct - first.correct) / 10)
+    assert found.accuracy_difference_low < found.accuracy_difference_high
 
 
 def test_logits_that_are_no_numbers_are_errors_and_not_wrong_answers(tiny_models: tuple[str, str]) -> None:
