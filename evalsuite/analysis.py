@@ -15,6 +15,7 @@ from evalsuite.publish import paired
 from evalsuite.shapes import ModelShape
 from evalsuite.tables import CASCADE, COST, FRONTIER, QUALITY, SAMPLES, SHAPES
 from sim.shared.errors import InputError
+from sim.shared.manifest import read_manifest
 from sim.shared.stats import bootstrap_means
 from sim.shared.tables import read_table
 
@@ -61,6 +62,12 @@ def read_run(folder: Path) -> Measured:
     }
     shapes = tuple(ModelShape(**row) for row in tables["shapes"].to_dict("records"))
     return Measured(folder, tables["samples"], tables["quality"], tables["cost"], shapes)
+
+
+def peak_memory_bytes(folder: Path) -> int | None:
+    """Largest resident memory of a run's process, models loaded one beside the other; None where it did not say."""
+    peak = read_manifest(folder).took.get("peak_memory_bytes")
+    return None if peak is None else int(peak)
 
 
 def frontier_table(run: Measured, prices: Sequence[Price]) -> pd.DataFrame:

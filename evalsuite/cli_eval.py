@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
@@ -209,12 +210,13 @@ def cost_command(
     """Both cost ledgers side by side, per token, request, right answer and megabyte of text; they are never added."""
     import pandas as pd
 
-    from evalsuite.analysis import read_run
+    from evalsuite.analysis import peak_memory_bytes, read_run
     from evalsuite.ledgers import accelerator, ledger_table, measured, modelled
     from sim.shared.console import emit_json, next_command
     from sim.shared.roofline import Serving, published_speeds
 
     found = read_run(run)
+    peak = peak_memory_bytes(run)
     serving = Serving(batch=batch, context_tokens=context, utilisation=utilisation)
     both = [measured(found.cost), modelled(found.shapes, accelerator(hardware), serving)]
     table = pd.concat(
@@ -225,7 +227,8 @@ def cost_command(
             {"what": row.what, "published": row.published, "modelled": row.modelled, "error": row.error}
             for row in published_speeds()
         ]
-        emit_json({"rows": table.to_dict("records"), "roofline": errors})
+        energy = found.cost[["model", "phase", "batch", "wh_per_mtok", "energy_source"]].to_dict("records")
+        emit_json({"rows": table.to_dict("records"), "roofline": errors, "energy": energy, "peak_memory_bytes": peak})
     else:
         for ledger, rows in table.groupby("ledger", sort=False):
             typer.echo(
@@ -242,6 +245,10 @@ def cost_command(
                     f"{row['usd_per_mtok_out']:>9.4f} {row['usd_per_request']:>10.3g} {row['usd_per_correct']:>13.3g} "
                     f"{interval:>24} {row['usd_per_mb_in']:>8.4f} {row['usd_per_mb_out']:>8.4f}"
                 )
+        typer.echo("energy on this machine:")
+        for row in found.cost.to_dict("records"):
+            typer.echo(f"  {row['model']:<26} {row['phase']:<8} {_energy(row)}")
+        typer.echo(f"peak memory of the run: {'not told' if peak is None else f'{peak / 1e9:.1f} GB'}")
         typer.echo("roofline against published speeds (its constants were fitted to these):")
         for speed in published_speeds():
             typer.echo(
@@ -324,6 +331,13 @@ def _served(ledger: str, batch: int, context: int, utilisation: float) -> str:
     return f", batch {batch}, {context} tokens of context, {utilisation:.0%} of the day, cheapest dated rent"
 
 
+def _energy(row: dict[Hashable, Any]) -> str:
+    """Energy of a row of the table `cost`, with what it rests on."""
+    if not row["energy_source"]:
+        return "energy not known"
+    return f"{row['wh_per_mtok']:,.1f} Wh per Mtok ({row['energy_source']})"
+
+
 def _names(text: str | None) -> list[str] | None:
     return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
 
@@ -341,7 +355,12 @@ def _print_run(run: EvalRun) -> None:
     for row in run.cost.to_dict("records"):
         typer.echo(
             f"{row['model']:<28} {row['phase']:<8} {row['tokens_per_s']:>8,.0f} tokens/s "
-            f"{row['usd_per_mtok']:.4f} [{row['low']:.4f}, {row['high']:.4f}] USD per Mtok"
+            f"{row['usd_per_mtok']:.4f} [{row['low']:.4f}, {row['high']:.4f}] USD per Mtok, {_energy(row)}, "
+            f"{row['batch']:.0f} at once"
         )
+        batches = run.speed[(run.speed["model"] == row["model"]) & (run.speed["phase"] == row["phase"])]
+        for batch, timed in batches[batches["batch"] != row["batch"]].groupby("batch"):
+            rate = (timed["tokens"] / timed["seconds"]).median()
+            typer.echo(f"{'':<28} {'':<8} {rate:>8,.0f} tokens/s with {batch} at once")
     for model, seconds in run.eval_s.items():
         typer.echo(f"{model:<28} scored in {seconds:.0f} s (kept scores take none)")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evalsuite.cost import Cost, costs, read_rent
+from evalsuite.energy import find_gauge
 from evalsuite.harness import SCORERS, Scorer, Work, evaluate, rejection
 from evalsuite.meter import Timing, meter_models, peak_memory_bytes, weights_bytes
 from evalsuite.models import LoadedModel, ModelSpec, fingerprints, load, resolve
@@ -127,7 +128,8 @@ def _run(
         if spec.name not in loaded:
             loaded[spec.name] = _load(spec, identities[spec.name])
     started_s = time.monotonic()
-    timings = meter_models([loaded[spec.name] for spec in specs])
+    gauge = find_gauge(device().type, loaded[specs[0].name].threads)
+    timings = meter_models([loaded[spec.name] for spec in specs], gauge)
     metering_s = time.monotonic() - started_s
     teachers = {spec.name: teacher for spec in specs if (teacher := _teacher(spec, specs))}
     rent = read_rent()
@@ -174,6 +176,7 @@ def _run(
             *(Input(spec.name, "measured", spec.source.kind, identities[spec.name].weights_sha256) for spec in specs),
             Input("rent", "cited", f"{rent.offer}, {rent.usd_per_hour} USD/hour, {rent.date}, {rent.source}"),
             Input("this machine costs that rent", "assumed", rent.hardware),
+            Input("energy", "measured" if gauge.source == "measured" else "assumed", gauge.what),
         ),
         content=content,
         took={

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("lm_eval")
 
+from dashboard import cli  # noqa: E402
 from evalsuite.harness import evaluate  # noqa: E402
 from evalsuite.measure import run_eval  # noqa: E402
 from evalsuite.models import load, resolve  # noqa: E402
@@ -22,7 +24,9 @@ from sim.shared.errors import InputError  # noqa: E402
 TASKS = ["opposites", "extraction"]
 
 
-def test_a_run_writes_tables_that_agree_with_each_other(tmp_path: Path, tiny_models: tuple[str, str]) -> None:
+def test_a_run_writes_tables_that_agree_with_each_other(
+    tmp_path: Path, tiny_models: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
     run = run_eval(tiny_models, "mini", tmp_path / "out", limit=12, tasks=TASKS)
     assert run.errors == 0
     assert len(run.samples) == 2 * 2 * 12
@@ -36,6 +40,17 @@ def test_a_run_writes_tables_that_agree_with_each_other(tmp_path: Path, tiny_mod
     assert (student["cost_in_ratio"] > 0.0).all()
     assert student["theta_gap"].notna().all()
     assert (tmp_path / "out" / "manifest.json").is_file()
+    assert set(run.speed.groupby("phase")["batch"].agg(lambda batches: tuple(sorted(set(batches))))) == {
+        (1, 4),
+        (1, 16),
+    }
+    assert set(run.cost["batch"]) == {4, 16}
+    assert (run.cost["wh_per_mtok"] > 0).all()
+    assert set(run.cost["energy_source"]) <= {"measured", "estimated"}
+    assert cli.run(["eval", "cost", str(tmp_path / "out")]) == 0
+    shown = capsys.readouterr().out
+    assert "Wh per Mtok (" in shown
+    assert re.search(r"peak memory of the run: \d+\.\d GB", shown)
 
 
 def test_a_second_run_takes_its_scores_from_the_cache(tmp_path: Path, tiny_models: tuple[str, str]) -> None:
