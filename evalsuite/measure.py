@@ -213,7 +213,8 @@ def _score(
     work: Work,
 ) -> tuple[pd.DataFrame, float]:
     """Samples of one model on all tasks, and the seconds that those not kept from before took."""
-    keys = {task.name: task_key(identity, task, limit, scorer) for task in tasks}
+    # A data set of a hub may change under its name: its samples are not kept whole, its batches hang on their tokens.
+    keys = {task.name: task_key(identity, task, limit, scorer) for task in tasks if task.include}
     frames = {name: frame for name, key in keys.items() if (frame := kept_samples(store, key)) is not None}
     left = {task.name: _requests(task, limit) for task in tasks}
     for name in frames:
@@ -237,7 +238,7 @@ def _score(
         scored = evaluate(loaded[spec.name], together, limit, scorer, store, batch_keys, advance)
         work.add(scored.work)
         for name, samples in scored.samples.items():
-            frames[name] = keep_samples(store, keys[name], samples)
+            frames[name] = keep_samples(store, keys[name], samples) if name in keys else samples_table(samples)
             progress.advance(left.pop(name), f"{spec.name} {name}")
     return _named(frames, tasks, spec), time.monotonic() - started_s
 

@@ -148,3 +148,21 @@ def test_timing_takes_turns_and_counts_its_tokens(loaded: LoadedModel) -> None:
         assert timing.energy_j == pytest.approx(10.0 * timing.seconds, abs=0.02)
     with pytest.raises(ValueError, match="two repeats"):
         meter.meter_models([loaded], gauge, repeats=1)
+
+
+def test_wrapping_a_loaded_model_is_quiet_and_lm_eval_is_heard_otherwise(
+    loaded: LoadedModel, caplog: pytest.LogCaptureFixture
+) -> None:
+    import logging
+
+    from lm_eval.models import huggingface
+
+    from evalsuite.scorer import SharedPrefixLM, StockLM
+
+    with caplog.at_level(logging.WARNING):
+        StockLM(loaded)
+        SharedPrefixLM(loaded)
+        assert caplog.records == []
+        # lm-eval's own model says it, and its module is not silenced.
+        huggingface.HFLM(pretrained=loaded.model, tokenizer=loaded.tokenizer)
+    assert len([record for record in caplog.records if "already-initialized" in record.getMessage()]) == 1

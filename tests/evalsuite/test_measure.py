@@ -154,3 +154,41 @@ def test_wrong_names_are_told_with_those_that_exist(tmp_path: Path, tiny_models:
     with pytest.raises(InputError, match="at least 1"):
         run_eval(tiny_models, "mini", tmp_path / "out", limit=0)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_task_of_the_hub_is_asked_again_and_recalls_its_batches_alone(
+    tiny_models: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dataclasses import replace
+
+    from evalsuite import measure
+    from evalsuite.harness import Work
+    from evalsuite.scores import store_path
+    from sim.shared.console import Progress
+    from sim.shared.store import Store
+
+    (task,) = find_suite("mini", tasks=["opposites"]).tasks
+    asked: list[str] = []
+
+    def asking(loaded: object, tasks: list[object], *rest: object) -> object:
+        asked.extend(each.name for each in tasks)
+        return evaluate(loaded, [replace(each, include=task.include) for each in tasks], *rest)
+
+    monkeypatch.setattr(measure, "evaluate", asking)
+    spec = resolve(tiny_models[0])
+    identity = measure._identity(spec)
+
+    def scored(each: object) -> tuple[pd.DataFrame, Work]:
+        work = Work()
+        with Store(store_path()) as store, Progress("scoring", 20, "requests") as progress:
+            frame, _ = measure._score(spec, identity, (each,), 10, "shared", store, {}, progress, work)
+        return frame, work
+
+    first, _ = scored(replace(task, include=None))
+    again, work = scored(replace(task, include=None))
+    assert asked == ["opposites"] * 2
+    assert work.recalled_requests == work.requests > 0
+    pd.testing.assert_frame_equal(first, again, check_exact=True)
+    scored(task)
+    scored(task)
+    assert asked == ["opposites"] * 3  # files of ours are known by their bytes
