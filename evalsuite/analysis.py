@@ -64,10 +64,25 @@ def read_run(folder: Path) -> Measured:
     return Measured(folder, tables["samples"], tables["quality"], tables["cost"], shapes)
 
 
-def peak_memory_bytes(folder: Path) -> int | None:
-    """Largest resident memory of a run's process, models loaded one beside the other; None where it did not say."""
-    peak = read_manifest(folder).took.get("peak_memory_bytes")
-    return None if peak is None else int(peak)
+@dataclass(frozen=True)
+class Told:
+    """What a run's manifest says besides its tables.
+
+    Attributes:
+        peak_memory_bytes: largest resident memory of its process, models loaded one beside the other; None if not told.
+        energy: what its energy was read from; "" if not told.
+    """
+
+    peak_memory_bytes: int | None
+    energy: str
+
+
+def read_told(folder: Path) -> Told:
+    """From an eval run's manifest."""
+    manifest = read_manifest(folder)
+    peak = manifest.took.get("peak_memory_bytes")
+    energy = next((each.source for each in manifest.inputs if each.name == "energy"), "")
+    return Told(None if peak is None else int(peak), energy)
 
 
 def frontier_table(run: Measured, prices: Sequence[Price]) -> pd.DataFrame:

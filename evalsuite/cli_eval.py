@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
@@ -188,7 +189,8 @@ def compare_command(
         for row in rows.to_dict("records"):
             typer.echo(
                 f"{row['task']:<14} {row['n']:>4} {row['difference']:>+10.3f}  [{row['low']:+.3f}, {row['high']:+.3f}] "
-                f"{row['p_value']:>8.2g} {row['p_holm']:>8.2g} {row['detectable']:>10.3f} {row['agreement']:>9.2f}  "
+                f"{row['p_value']:>8.2g} {row['p_holm']:>8.2g} {_detectable(row['detectable']):>10} "
+                f"{row['agreement']:>9.2f}  "
                 f"{'yes' if row['non_inferior'] else 'not shown'}"
             )
         typer.echo(
@@ -210,13 +212,13 @@ def cost_command(
     """Both cost ledgers side by side, per token, request, right answer and megabyte of text; they are never added."""
     import pandas as pd
 
-    from evalsuite.analysis import peak_memory_bytes, read_run
+    from evalsuite.analysis import read_run, read_told
     from evalsuite.ledgers import accelerator, ledger_table, measured, modelled
     from sim.shared.console import emit_json, next_command
     from sim.shared.roofline import Serving, published_speeds
 
     found = read_run(run)
-    peak = peak_memory_bytes(run)
+    told = read_told(run)
     serving = Serving(batch=batch, context_tokens=context, utilisation=utilisation)
     both = [measured(found.cost), modelled(found.shapes, accelerator(hardware), serving)]
     table = pd.concat(
@@ -228,7 +230,15 @@ def cost_command(
             for row in published_speeds()
         ]
         energy = found.cost[["model", "phase", "batch", "wh_per_mtok", "energy_source"]].to_dict("records")
-        emit_json({"rows": table.to_dict("records"), "roofline": errors, "energy": energy, "peak_memory_bytes": peak})
+        emit_json(
+            {
+                "rows": table.to_dict("records"),
+                "roofline": errors,
+                "energy": energy,
+                "energy_basis": told.energy,
+                "peak_memory_bytes": told.peak_memory_bytes,
+            }
+        )
     else:
         for ledger, rows in table.groupby("ledger", sort=False):
             typer.echo(
@@ -245,9 +255,10 @@ def cost_command(
                     f"{row['usd_per_mtok_out']:>9.4f} {row['usd_per_request']:>10.3g} {row['usd_per_correct']:>13.3g} "
                     f"{interval:>24} {row['usd_per_mb_in']:>8.4f} {row['usd_per_mb_out']:>8.4f}"
                 )
-        typer.echo("energy on this machine:")
+        typer.echo(f"energy on this machine, of {told.energy or 'a run that did not count it'}:")
         for row in found.cost.to_dict("records"):
             typer.echo(f"  {row['model']:<26} {row['phase']:<8} {_energy(row)}")
+        peak = told.peak_memory_bytes
         typer.echo(f"peak memory of the run: {'not told' if peak is None else f'{peak / 1e9:.1f} GB'}")
         typer.echo("roofline against published speeds (its constants were fitted to these):")
         for speed in published_speeds():
@@ -331,11 +342,16 @@ def _served(ledger: str, batch: int, context: int, utilisation: float) -> str:
     return f", batch {batch}, {context} tokens of context, {utilisation:.0%} of the day, cheapest dated rent"
 
 
+def _detectable(difference: float) -> str:
+    """Not told where no item was answered differently, or too few items are there."""
+    return "-" if math.isnan(difference) else f"{difference:.3f}"
+
+
 def _energy(row: dict[Hashable, Any]) -> str:
     """Energy of a row of the table `cost`, with what it rests on."""
     if not row["energy_source"]:
         return "energy not known"
-    return f"{row['wh_per_mtok']:,.1f} Wh per Mtok ({row['energy_source']})"
+    return f"{row['wh_per_mtok']:.3g} Wh per Mtok ({row['energy_source']})"
 
 
 def _names(text: str | None) -> list[str] | None:
