@@ -157,6 +157,7 @@ class Forward:
                 )
                 for index, value, likeliest in zip(mine, *found, strict=True):
                     nats[index], best[index] = value, likeliest
+                del states  # before the next pass
         out, start = [], 0
         for _, one in scored:
             end = start + len(one.targets)
@@ -185,11 +186,15 @@ class Forward:
         for start in range(0, len(columns), most):
             part = columns[start : start + most]
             kept = {"logits_to_keep": torch.tensor(part, device=device)} if self._keeps else {}
-            logits = self.model(**self._given(batch), use_cache=bool(batch.prefix), **kept).logits
             column = {node: place if self._keeps else node for place, node in enumerate(part)}
             here = [(place, node) for place, node in where if node in column]
             rows = torch.tensor([place for place, _ in here], device=device)
-            yield here, logits[rows, torch.tensor([column[node] for _, node in here], device=device)]
+            nodes = torch.tensor([column[node] for _, node in here], device=device)
+            # No name is left on a pass's logits, which would hold them through the next.
+            yield (
+                here,
+                self.model(**self._given(batch), use_cache=bool(batch.prefix), **kept).logits[rows, nodes],
+            )
 
     @property
     def _keeps(self) -> bool:

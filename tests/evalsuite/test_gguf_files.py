@@ -166,3 +166,12 @@ def test_two_models_of_one_name_are_refused(tmp_path: Path, tiny_models: tuple[s
         write_gguf(path, tiny_models[place])
     with pytest.raises(InputError, match="different names"):
         run_eval([str(path) for path in twins], "mini", tmp_path / "out")
+
+
+def test_a_file_of_a_hub_out_of_reach_is_one_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(InputError, match="hub repository owner/name") as caught:
+        ensure(resolve("owner/name:it.gguf"))
+    assert "check the name and the network" in str(caught.value)
