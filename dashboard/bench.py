@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Literal
 
 from sim.shared.errors import InputError
@@ -95,13 +96,17 @@ def measure(names: Sequence[str]) -> list[BenchRow]:
     return rows
 
 
-def _rows(path: Path) -> list[BenchRow]:
-    # benchmarks/ is no package, so that it can never shadow an installed one: a module is loaded from its file.
+def load(path: Path) -> ModuleType:
+    """The module of a benchmark, loaded from its file: benchmarks/ is no package, so it can shadow no installed one."""
     specification = importlib.util.spec_from_file_location(f"undercut_bench_{path.stem}", path)
     assert specification is not None
     assert specification.loader is not None
     module = importlib.util.module_from_spec(specification)
     sys.modules[specification.name] = module  # dataclasses look up the module of a class by its name
     specification.loader.exec_module(module)
-    rows: list[BenchRow] = module.rows()
+    return module
+
+
+def _rows(path: Path) -> list[BenchRow]:
+    rows: list[BenchRow] = load(path).rows()
     return rows

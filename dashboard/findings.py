@@ -26,7 +26,7 @@ from evalsuite.ledgers import (
     measured,
     modelled,
 )
-from evalsuite.measure import compare
+from evalsuite.pairs import compare
 from evalsuite.tables import PAIRS
 from sim.shared.errors import InputError
 from sim.shared.roofline import fits

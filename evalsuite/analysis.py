@@ -15,6 +15,7 @@ from evalsuite.publish import paired
 from evalsuite.shapes import ModelShape
 from evalsuite.tables import CASCADE, COST, FRONTIER, QUALITY, SAMPLES, SHAPES, USAGE
 from sim.shared.errors import InputError
+from sim.shared.manifest import read_manifest
 from sim.shared.stats import bootstrap_means
 from sim.shared.tables import read_table
 
@@ -63,6 +64,27 @@ def read_run(folder: Path) -> Measured:
     }
     shapes = tuple(ModelShape(**row) for row in tables["shapes"].to_dict("records"))
     return Measured(folder, tables["samples"], tables["quality"], tables["cost"], tables["usage"], shapes)
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a run's manifest says besides its tables.
+
+    Attributes:
+        peak_memory_bytes: largest resident memory of its process, models loaded one beside the other; None if not told.
+        energy: what its energy was read from; "" if not told.
+    """
+
+    peak_memory_bytes: int | None
+    energy: str
+
+
+def read_told(folder: Path) -> Told:
+    """From an eval run's manifest."""
+    manifest = read_manifest(folder)
+    peak = manifest.took.get("peak_memory_bytes")
+    energy = next((each.source for each in manifest.inputs if each.name == "energy"), "")
+    return Told(None if peak is None else int(peak), energy)
 
 
 def frontier_table(run: Measured, prices: Sequence[Price]) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, cast
 
@@ -9,7 +10,6 @@ import typer
 
 if TYPE_CHECKING:
     from evalsuite.harness import Scorer
-    from evalsuite.measure import EvalRun
 
 eval_app = typer.Typer(no_args_is_help=True, help="Measure models: quality through lm-eval, speed and cost here.")
 
@@ -34,6 +34,7 @@ def run_command(
     """Score models on a suite and time them. Resumes: what was scored is kept."""
     import shlex
 
+    from evalsuite.lines import reasons, run_lines
     from evalsuite.measure import run_eval
     from sim.shared.console import emit_json, next_command, note
     from sim.shared.errors import UnfinishedItems
@@ -58,11 +59,12 @@ def run_command(
             }
         )
     else:
-        _print_run(run)
+        for line in run_lines(run):
+            typer.echo(line)
     note(f"tables: {out}")
     next_command(f"undercut eval publish {shlex.quote(str(out))} --out catalog.parquet")
     if run.errors:
-        raise UnfinishedItems(f"{_reasons(run)}; see the column error of {out}/samples.parquet")
+        raise UnfinishedItems(f"{reasons(run)}; see the column error of {out}/samples.parquet")
 
 
 @eval_app.command("tasks")
@@ -112,7 +114,10 @@ def parity_command(
     data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
-    """Compare the shared scorer with lm-eval's own on the same requests; exit 1 where a bound does not hold."""
+    """Compare the shared scorer with lm-eval's own on the same requests; exit 1 where a bound does not hold.
+
+    bfloat16 is held to no bound: there the paired difference of the accuracies tells.
+    """
     from dataclasses import asdict
 
     from evalsuite.models import DTYPES, load, resolve
@@ -140,8 +145,20 @@ def parity_command(
                 f"{len(row.differing):>6} {len(row.excused):>7} {row.asked_tokens:>8} {row.computed_tokens:>8} "
                 f"{row.shared_s:>8.1f} {row.stock_s:>8.1f}  {'yes' if row.holds else 'NO'}"
             )
-            if row.differing:
-                typer.echo(f"{'':<18} differing items: {', '.join(row.differing[:20])}")
+        typer.echo(
+            f"{'task':<18} {'n':>5} {'shared':>7} {'stock':>7} {'difference':>10}  95% interval (the same items)"
+        )
+        for row in found:
+            typer.echo(
+                f"{row.task:<18} {row.items:>5} {row.shared_accuracy:>7.3f} {row.stock_accuracy:>7.3f} "
+                f"{row.accuracy_difference:>+10.4f}  [{row.accuracy_difference_low:+.4f}, "
+                f"{row.accuracy_difference_high:+.4f}]"
+            )
+            for name, nats in list(zip(row.differing, row.differing_margin_nats, strict=True))[:20]:
+                margin = "what was written differs" if nats is None else f"lm-eval's own margin {nats:.2e} nats"
+                typer.echo(f"{'':<18} differs: {name} ({margin})")
+            if len(row.differing) > 20:
+                typer.echo(f"{'':<18} and {len(row.differing) - 20} more; all with --json")
     next_command("undercut bench scorer")
     if not all(row.holds for row in found):
         raise typer.Exit(1)
@@ -152,25 +169,35 @@ def compare_command(
     run: RunFolder,
     teacher: Annotated[str, typer.Option(help="A model of the run.")],
     student: Annotated[str, typer.Option(help="Another model of the run.")],
+    margin: Annotated[float, typer.Option(help="Share by which the student may be worse and still as good.")] = 0.05,
     json: Json = False,
 ) -> None:
-    """Paired differences, student minus teacher, on the same items."""
-    from evalsuite.measure import compare
+    """Paired differences, student minus teacher, on the same items; and whether it is worse by more than a margin."""
+    from evalsuite.pairs import compare, judged
     from evalsuite.tables import SAMPLES
     from sim.shared.console import emit_json, next_command
     from sim.shared.tables import read_table
 
     path = run / "samples.parquet"
-    rows = compare(SAMPLES.conform(read_table(path), str(path)), teacher, student)
+    rows = judged(compare(SAMPLES.conform(read_table(path), str(path)), teacher, student), margin)
     if json:
         emit_json({"rows": rows.drop(columns="stderr").to_dict("records")})
     else:
-        typer.echo(f"{'task':<14} {'n':>4} {'difference':>10}  95% interval       p     agreement")
+        typer.echo(
+            f"{'task':<14} {'n':>4} {'difference':>10}  {'95% interval':<16} {'p':>8} {'p (Holm)':>8} "
+            f"{'detectable':>10} {'agreement':>9}  not worse by {margin:g}"
+        )
         for row in rows.to_dict("records"):
             typer.echo(
                 f"{row['task']:<14} {row['n']:>4} {row['difference']:>+10.3f}  [{row['low']:+.3f}, {row['high']:+.3f}] "
-                f"{row['p_value']:>8.2g} {row['agreement']:>9.2f}"
+                f"{row['p_value']:>8.2g} {row['p_holm']:>8.2g} {_detectable(row['detectable']):>10} "
+                f"{row['agreement']:>9.2f}  "
+                f"{'yes' if row['non_inferior'] else 'not shown'}"
             )
+        typer.echo(
+            "p: McNemar, items independent; Holm: over these tasks; detectable: least difference found with power 0.8; "
+            "not worse: the whole interval lies above minus the margin"
+        )
     next_command(f"undercut eval publish {run} --out catalog.parquet")
 
 
@@ -186,13 +213,15 @@ def cost_command(
     """The ledgers side by side, per token, request, right answer and megabyte of text; they are never added."""
     import pandas as pd
 
-    from evalsuite.analysis import read_run
+    from evalsuite.analysis import read_run, read_told
     from evalsuite.ledgers import accelerator, ledger_table, listed, measured, modelled
+    from evalsuite.lines import energy_text
     from sim.shared.console import emit_json, next_command
     from sim.shared.errors import InputError
     from sim.shared.roofline import Serving, published_speeds
 
     found = read_run(run)
+    told = read_told(run)
     serving = Serving(batch=batch, context_tokens=context, utilisation=utilisation)
     ledgers = [measured(found.cost), modelled(found.shapes, accelerator(hardware), serving), listed(found.usage)]
     if not any(ledgers):
@@ -206,7 +235,16 @@ def cost_command(
             {"what": row.what, "published": row.published, "modelled": row.modelled, "error": row.error}
             for row in published_speeds()
         ]
-        emit_json({"rows": table.to_dict("records"), "roofline": errors})
+        energy = found.cost[["model", "phase", "batch", "wh_per_mtok", "energy_source"]].to_dict("records")
+        emit_json(
+            {
+                "rows": table.to_dict("records"),
+                "roofline": errors,
+                "energy": energy,
+                "energy_basis": told.energy,
+                "peak_memory_bytes": told.peak_memory_bytes,
+            }
+        )
     else:
         for ledger, rows in table.groupby("ledger", sort=False):
             typer.echo(
@@ -223,6 +261,11 @@ def cost_command(
                     f"{row['usd_per_mtok_out']:>9.4f} {row['usd_per_request']:>10.3g} {row['usd_per_correct']:>13.3g} "
                     f"{interval:>24} {row['usd_per_mb_in']:>8.4f} {row['usd_per_mb_out']:>8.4f}"
                 )
+        typer.echo(f"energy on this machine, of {told.energy or 'a run that did not count it'}:")
+        for row in found.cost.to_dict("records"):
+            typer.echo(f"  {row['model']:<26} {row['phase']:<8} {energy_text(row)}")
+        peak = told.peak_memory_bytes
+        typer.echo(f"peak memory of the run: {'not told' if peak is None else f'{peak / 1e9:.1f} GB'}")
         typer.echo("roofline against published speeds (its constants were fitted to these):")
         for speed in published_speeds():
             typer.echo(
@@ -306,38 +349,10 @@ def _served(ledger: str, batch: int, context: int, utilisation: float) -> str:
     return f", batch {batch}, {context} tokens of context, {utilisation:.0%} of the day, cheapest dated rent"
 
 
+def _detectable(difference: float) -> str:
+    """Not told where no item was answered differently, or too few items are there."""
+    return "-" if math.isnan(difference) else f"{difference:.3f}"
+
+
 def _names(text: str | None) -> list[str] | None:
     return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
-
-
-def _reasons(run: EvalRun) -> str:
-    """How many items are in error, and the reasons that stand behind most of them."""
-    counts = run.samples[run.samples["error"] != ""]["error"].value_counts()
-    told = "; ".join(f"{count} x {reason}" for reason, count in counts.head(3).items())
-    more = f"; {len(counts) - 3} more reasons" if len(counts) > 3 else ""
-    return f"{run.errors} items could not be scored ({told}{more})"
-
-
-def _print_run(run: EvalRun) -> None:
-    typer.echo(f"{'model':<28} {'task':<14} {'class':<8} {'n':>4} {'score':>6} {'s.e.':>6} {'chance':>6} {'errors':>6}")
-    for row in run.quality.to_dict("records"):
-        typer.echo(
-            f"{row['model']:<28} {row['task']:<14} {row['task_class']:<8} {row['n']:>4} {row['score']:>6.3f} "
-            f"{row['stderr']:>6.3f} {row['chance']:>6.2f} {row['errors']:>6}"
-        )
-    counted = run.quality[~run.quality["floor"]]
-    for model, rows in counted.groupby("model", sort=False):
-        typer.echo(f"{model:<28} mean of {len(rows)} tasks, floors left out: {rows['score'].mean():.3f}")
-    for row in run.cost.to_dict("records"):
-        typer.echo(
-            f"{row['model']:<28} {row['phase']:<8} {row['tokens_per_s']:>8,.0f} tokens/s "
-            f"{row['usd_per_mtok']:.4f} [{row['low']:.4f}, {row['high']:.4f}] USD per Mtok"
-        )
-    for model, rows in run.usage.groupby("model", sort=False):
-        usd = f"{rows['usd'].sum():.4g} USD at list price" if rows["usd"].notna().all() else "list price unknown"
-        typer.echo(
-            f"{model:<28} {rows['requests'].sum():,} requests, {rows['tokens_in'].sum():,} tokens in, "
-            f"{rows['tokens_out'].sum():,} out, {usd}"
-        )
-    for model, seconds in run.eval_s.items():
-        typer.echo(f"{model:<28} scored in {seconds:.0f} s (kept scores take none)")

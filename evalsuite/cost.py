@@ -3,7 +3,8 @@
     USD per Mtok = rent per hour / 3600 / (tokens per second) * 10^6
 
 The median over the repeats is taken, because a busy machine only ever adds time. Intervals are of the timing alone, on
-the logarithm; a median's standard error is taken as sqrt(pi/2) of the mean's (normal theory).
+the logarithm; a median's standard error is taken as sqrt(pi/2) of the mean's (normal theory). Of several batch sizes
+the largest counts. Energy is the sum over the repeats, because a counter's steps may be longer than one of them.
 """
 
 from __future__ import annotations
@@ -14,10 +15,12 @@ from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING
 
+from evalsuite.energy import wh_per_mtok
 from sim.shared.errors import InputError
 from sim.shared.units import usd_per_mtok
 
 if TYPE_CHECKING:
+    from evalsuite.energy import EnergySource
     from evalsuite.meter import Phase, Timing
 
 MEDIAN_FACTOR = math.sqrt(math.pi / 2.0)
@@ -51,6 +54,9 @@ class Cost:
     log_stderr: float
     ratio: float
     ratio_log_stderr: float
+    batch: int
+    wh_per_mtok: float
+    energy_source: EnergySource
 
 
 def read_rent(hardware: str = DEFAULT_HARDWARE) -> Rent:
@@ -73,9 +79,13 @@ def read_rent(hardware: str = DEFAULT_HARDWARE) -> Rent:
 
 def costs(timings: Sequence[Timing], rent: Rent, teacher_of: dict[str, str]) -> list[Cost]:
     """Costs by model and phase, sorted; `teacher_of` gives the teacher of each student that was timed with it."""
+    batches: dict[tuple[str, Phase], int] = {}
+    for timing in timings:
+        batches[timing.model, timing.phase] = max(batches.get((timing.model, timing.phase), 0), timing.batch)
+    served = [timing for timing in timings if timing.batch == batches[timing.model, timing.phase]]
     seconds: dict[tuple[str, Phase], dict[int, float]] = {}
     tokens: dict[tuple[str, Phase], int] = {}
-    for timing in timings:
+    for timing in served:
         seconds.setdefault((timing.model, timing.phase), {})[timing.repeat] = timing.seconds
         tokens[timing.model, timing.phase] = timing.tokens
     out = []
@@ -92,6 +102,7 @@ def costs(timings: Sequence[Timing], rent: Rent, teacher_of: dict[str, str]) -> 
             logs = [math.log(by_repeat[repeat] / other[repeat]) for repeat in sorted(by_repeat.keys() & other.keys())]
             ratio, ratio_stderr = math.exp(median(logs)), _median_stderr(logs)
         quartile = len(values) // 4
+        mine = [timing for timing in served if (timing.model, timing.phase) == (model, phase)]
         out.append(
             Cost(
                 model=model,
@@ -106,6 +117,11 @@ def costs(timings: Sequence[Timing], rent: Rent, teacher_of: dict[str, str]) -> 
                 log_stderr=stderr,
                 ratio=ratio,
                 ratio_log_stderr=ratio_stderr,
+                batch=batches[model, phase],
+                wh_per_mtok=wh_per_mtok(
+                    math.fsum(timing.energy_j for timing in mine), sum(timing.tokens for timing in mine)
+                ),
+                energy_source=mine[0].energy_source,
             )
         )
     return out

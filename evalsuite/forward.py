@@ -3,19 +3,26 @@
 A row's tree is one sequence in which every token sees its ancestors alone, by its attention mask, and stands at its
 depth, by its position; the batch's prefix is computed once and read from cached keys and values. The vocabulary
 projection is applied to scored places alone. Where nothing is shared the pass is the plain one, without a mask.
+
+What a pass holds is bounded by functions of the requests and the model alone, so that scores stay reproducible:
+logits, in float32 and again for the logarithm of their sum, by `HEAD_BYTES`; masks and the like by `evalsuite.bounds`;
+the rest by the places of a batch. An accelerator that is out of memory all the same gets the batch in halves.
 """
 
 from __future__ import annotations
 
-import itertools
+import inspect
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from evalsuite.packing import Batch, Request, Row, Segment, plan
+from evalsuite.bounds import Footprint, is_tree, parts, paths, scored_nodes
+from evalsuite.packing import Batch, Request, plan
+from evalsuite.trees import alone, tree
+from sim.shared.errors import InputError
 
 if TYPE_CHECKING:
     import torch
@@ -86,8 +93,11 @@ class Forward:
 
         In a row of several branches a masked place has weight 0, and 0 times NaN is NaN: what comes out as no number
         there is asked again, each path on its own.
+
+        Raises:
+            InputError: if an accelerator has no memory for a single path.
         """
-        found = self._answer(batch)
+        found = [answer for part in parts(batch, self._footprint) for answer in self._answer_or_halve(part)]
         scored = [(row, one) for row in batch.rows for one in row.scored]
         again = [
             place
@@ -95,33 +105,101 @@ class Forward:
             if len(row.segments) > 1 and not math.isfinite(answer.nats)
         ]
         for place in again:
-            row, one = scored[place]
-            path = _path(row, one.nodes[-1])
-            nodes = tuple(range(len(path) - len(one.nodes), len(path)))
-            alone = Row((Segment(-1, path),), (replace(one, nodes=nodes),))
-            found[place] = self._answer(Batch(batch.prefix, (alone,)))[0]
+            found[place] = self._answer_or_halve(Batch(batch.prefix, (alone(*scored[place]),)))[0]
         return found
+
+    @property
+    def _footprint(self) -> Footprint:
+        config = self.model.config
+        return Footprint(
+            number_bytes=self.model.dtype.itemsize,
+            eager_heads=int(config.num_attention_heads) if config._attn_implementation == "eager" else 0,
+            logits=0 if self.bears_head else int(config.vocab_size),
+        )
+
+    def _answer_or_halve(self, batch: Batch) -> list[Answer]:
+        """Answers to a batch; in halves where an accelerator has no memory for it."""
+        import torch
+
+        try:
+            return self._answer(batch)
+        except torch.OutOfMemoryError as error:
+            told = str(error).split(". ", 1)[0]
+        # Behind the handler, where the failed pass holds nothing any more.
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        half = len(batch.rows) // 2
+        if half:
+            halves = [Batch(batch.prefix, batch.rows[:half]), Batch(batch.prefix, batch.rows[half:])]
+        elif batch.prefix or len(batch.rows[0].segments) > 1:
+            self._prefix = ((), [])
+            halves = paths(batch)
+        else:
+            raise InputError(
+                "the accelerator's memory", "", told, f"room for one text of {batch.width} tokens",
+                "end what else computes there, take a smaller model, or hide it: CUDA_VISIBLE_DEVICES=",
+            )  # fmt: skip
+        return [answer for part in halves for answer in self._answer_or_halve(part)]
 
     def _answer(self, batch: Batch) -> list[Answer]:
         import torch
 
+        scored = [(place, one) for place, row in enumerate(batch.rows) for one in row.scored]
+        wanted = [(place, node) for place, one in scored for node in one.nodes]
+        targets = [target for _, one in scored for target in one.targets]
+        nats, best = [0.0] * len(targets), [False] * len(targets)
         with torch.inference_mode():
-            scored = [(place, one) for place, row in enumerate(batch.rows) for one in row.scored]
-            where = sorted({(place, node) for place, one in scored for node in one.nodes})
-            number = {spot: index for index, spot in enumerate(where)}
-            of_target = [number[place, node] for place, one in scored for node in one.nodes]
-            targets = [target for _, one in scored for target in one.targets]
-            states = self._states(batch)
-            rows = torch.tensor([place for place, _ in where], device=states.device)
-            nodes = torch.tensor([node for _, node in where], device=states.device)
-            nats, best = self._read(states[rows, nodes], of_target, targets)
+            for where, states in self._scored_states(batch):
+                number = {spot: index for index, spot in enumerate(where)}
+                mine = [index for index, spot in enumerate(wanted) if spot in number]
+                found = self._read(
+                    states, [number[wanted[index]] for index in mine], [targets[index] for index in mine]
+                )
+                for index, value, likeliest in zip(mine, *found, strict=True):
+                    nats[index], best[index] = value, likeliest
+                del states  # before the next pass
         out, start = [], 0
         for _, one in scored:
             end = start + len(one.targets)
-            total = float(sum(nats[start:end]))
-            out.append(Answer(total, all(best[start:end])))
+            out.append(Answer(float(sum(nats[start:end])), all(best[start:end])))
             start = end
         return out
+
+    def _scored_states(self, batch: Batch) -> Iterator[tuple[list[tuple[int, int]], torch.Tensor]]:
+        """Scored places as (row, node) with their last hidden states (places, hidden), all at once.
+
+        Where the head is not apart: with their logits (places, vocabulary), by as many passes as memory asks for.
+        """
+        import torch
+
+        where = sorted(
+            {(place, node) for place, row in enumerate(batch.rows) for one in row.scored for node in one.nodes}
+        )
+        device = self.model.device
+        if self.bears_head:
+            states = self._body(**self._given(batch), use_cache=bool(batch.prefix)).last_hidden_state
+            rows, nodes = torch.tensor(where, device=device).unbind(dim=1)
+            yield where, states[rows, nodes]
+            return
+        columns = scored_nodes(batch)
+        most = self._footprint.places_kept(len(batch.rows)) if self._keeps else len(columns)
+        for start in range(0, len(columns), most):
+            part = columns[start : start + most]
+            kept = {"logits_to_keep": torch.tensor(part, device=device)} if self._keeps else {}
+            column = {node: place if self._keeps else node for place, node in enumerate(part)}
+            here = [(place, node) for place, node in where if node in column]
+            rows = torch.tensor([place for place, _ in here], device=device)
+            nodes = torch.tensor([column[node] for _, node in here], device=device)
+            # No name is left on a pass's logits, which would hold them through the next.
+            yield (
+                here,
+                self.model(**self._given(batch), use_cache=bool(batch.prefix), **kept).logits[rows, nodes],
+            )
+
+    @property
+    def _keeps(self) -> bool:
+        """Whether the model computes logits of named places alone."""
+        return "logits_to_keep" in inspect.signature(self.model.forward).parameters
 
     def write(
         self,
@@ -183,8 +261,8 @@ class Forward:
                 seen = torch.cat([seen, seen.new_ones((len(alive), 1))], dim=1)
         return [Written(tokens, total) for tokens, total in zip(out, nats, strict=True)]
 
-    def _states(self, batch: Batch) -> torch.Tensor:
-        """Last hidden states (rows, width, hidden), or logits (rows, width, vocabulary) where the head is not apart."""
+    def _given(self, batch: Batch) -> dict[str, Any]:
+        """What the model is called with."""
         import torch
 
         device = self.model.device
@@ -193,16 +271,13 @@ class Forward:
             tokens = [token for segment in row.segments for token in segment.tokens]
             ids[place, : len(tokens)] = tokens
         given: dict[str, Any] = {"input_ids": torch.from_numpy(ids).to(device)}
-        if batch.prefix or any(len(row.segments) > 1 for row in batch.rows):
-            sees, depth = _tree(batch)
+        if is_tree(batch):
+            sees, depth = tree(batch)
             given["attention_mask"] = self._mask(torch.from_numpy(sees).to(device))
             given["position_ids"] = torch.from_numpy(depth).to(device)
         if batch.prefix:
             given["past_key_values"] = self._cache(batch.prefix, len(batch.rows))
-        model = self._body if self.bears_head else self.model
-        found = model(**given, use_cache=bool(batch.prefix))
-        states: torch.Tensor = found.last_hidden_state if self.bears_head else found.logits
-        return states
+        return given
 
     def _read(self, states: torch.Tensor, of_target: list[int], targets: list[int]) -> tuple[list[float], list[bool]]:
         """Log-probability of each target at its place, and whether it is the likeliest token there."""
@@ -291,45 +366,6 @@ class Forward:
             for one, answer in zip(scored, self.answer(batch), strict=True):
                 out[one.request] = answer
         return out
-
-
-def _tree(batch: Batch) -> tuple[np.ndarray, np.ndarray]:
-    """What each node sees, bool (rows, 1, width, prefix + width), and where it stands, int64 (rows, width)."""
-    before, width = len(batch.prefix), batch.width
-    sees = np.zeros((len(batch.rows), 1, width, before + width), dtype=bool)
-    sees[..., :before] = True
-    depth = np.zeros((len(batch.rows), width), dtype=np.int64)
-    for place, row in enumerate(batch.rows):
-        _see(row, sees[place, 0, :, before:], depth[place], before)
-    return sees, depth
-
-
-def _see(row: Row, sees: np.ndarray, depth: np.ndarray, before: int) -> None:
-    start = 0
-    for segment in row.segments:
-        end = start + len(segment.tokens)
-        sees[start:end, start:end] = np.tri(end - start, dtype=bool)
-        first = before
-        if segment.parent >= 0:
-            sees[start:end, : segment.parent + 1] = sees[segment.parent, : segment.parent + 1]
-            first = int(depth[segment.parent]) + 1
-        depth[start:end] = np.arange(first, first + end - start)
-        start = end
-    # Padding sees itself alone, so that no softmax is over nothing; nobody sees padding.
-    padding = np.arange(start, len(sees))
-    sees[padding, padding] = True
-
-
-def _path(row: Row, node: int) -> tuple[int, ...]:
-    """Tokens from the root to a node, both included."""
-    starts = list(itertools.accumulate((len(segment.tokens) for segment in row.segments), initial=0))[:-1]
-    path: list[int] = []
-    while node >= 0:
-        place = max(index for index, start in enumerate(starts) if start <= node)
-        segment = row.segments[place]
-        path = [*segment.tokens[: node - starts[place] + 1], *path]
-        node = segment.parent
-    return tuple(path)
 
 
 def _trial_tokens(model: PreTrainedModel, count: int) -> tuple[int, ...]:

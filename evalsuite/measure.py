@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING
 
 from evalsuite.cost import Cost, costs, read_rent
 from evalsuite.endpoint import Endpoint
+from evalsuite.energy import find_gauge
 from evalsuite.harness import SCORERS, Scorer
 from evalsuite.ledgers import usage_table
 from evalsuite.meter import Timing, meter_models, peak_memory_bytes, weights_bytes
 from evalsuite.models import ModelSpec, resolve
 from evalsuite.notes import Work
-from evalsuite.publish import BOOTSTRAP_SEED, Published, paired, publish
+from evalsuite.pairs import pairs_table
+from evalsuite.precision import device
+from evalsuite.publish import Published, publish
 from evalsuite.scores import store_path
 from evalsuite.scoring import Subject, refuse_unanswerable, requests, score, subject_of
 from evalsuite.shapes import ModelShape, shape_of
@@ -28,7 +31,7 @@ from sim.shared.console import Progress
 from sim.shared.errors import InputError, RunInterrupted
 from sim.shared.manifest import MANIFEST_NAME, Input, Manifest
 from sim.shared.paths import replacing_dir, writable_dir
-from sim.shared.stats import accuracy_stderr, detectable_difference, holm, mcnemar_exact, paired_difference
+from sim.shared.stats import accuracy_stderr
 from sim.shared.tables import TableSpec, write_parquet
 
 if TYPE_CHECKING:
@@ -121,7 +124,8 @@ def _run(
     samples = SAMPLES.conform(pd.concat([scored.samples for scored in found_by.values()], ignore_index=True), "samples")
     here = [subject.loaded for subject in subjects if subject.wire is None]
     started_s = time.monotonic()
-    timings = meter_models(here) if here else []
+    gauge = find_gauge(device().type, here[0].threads) if here else None
+    timings = meter_models(here, gauge) if gauge else []
     metering_s = time.monotonic() - started_s
     teachers = {spec.name: teacher for spec in specs if (teacher := _teacher(spec, specs))}
     rent = read_rent()
@@ -143,7 +147,7 @@ def _run(
     tables: list[tuple[TableSpec, pd.DataFrame]] = [
         (QUALITY, _quality(samples, tasks, specs)),
         (SAMPLES, samples),
-        (PAIRS, _pairs(samples, tasks, teachers)),
+        (PAIRS, pairs_table(samples, [task.name for task in tasks], teachers)),
         (SPEED, _table(SPEED, timings)),
         (COST, _table(COST, ledger)),
         (USAGE, usage_table({s.spec.name: (s.wire.price, found_by[s.spec.name].usage) for s in subjects if s.wire})),
@@ -170,6 +174,7 @@ def _run(
             *(_input(subject) for subject in subjects),
             Input("rent", "cited", f"{rent.offer}, {rent.usd_per_hour} USD/hour, {rent.date}, {rent.source}"),
             Input("this machine costs that rent", "assumed", rent.hardware),
+            *([Input("energy", "measured" if gauge.source == "measured" else "assumed", gauge.what)] if gauge else []),
         ),
         content=content,
         took={
@@ -207,9 +212,11 @@ def _specs(models: Sequence[str]) -> list[ModelSpec]:
     if not models or len(set(models)) != len(models):
         raise InputError("--models", "", ",".join(models), "different names, parted by commas", "name each model once")
     specs = [resolve(name) for name in models]
-    names = [spec.name for spec in specs]
-    if len(set(names)) != len(names):
-        raise InputError("--models", "", ",".join(names), "models of different names", "rename one of them")
+    if len({spec.name for spec in specs}) != len(specs):
+        raise InputError(
+            "--models", "", ", ".join(spec.name for spec in specs), "models of different names in the tables",
+            "rename a folder or file: a model that lies here goes by its last part",
+        )  # fmt: skip
     return specs
 
 
@@ -244,58 +251,6 @@ def _quality(samples: pd.DataFrame, tasks: Sequence[TaskRef], specs: Sequence[Mo
                 }
             )
     return QUALITY.conform(pd.DataFrame(rows), "quality")
-
-
-def _pairs(samples: pd.DataFrame, tasks: Sequence[TaskRef], teachers: dict[str, str]) -> pd.DataFrame:
-    rows = [
-        row
-        for student, teacher in teachers.items()
-        for row in compare(samples, teacher, student, [task.name for task in tasks]).to_dict("records")
-    ]
-    import pandas as pd
-
-    return PAIRS.conform(pd.DataFrame(rows, columns=PAIRS.column_names), "pairs")
-
-
-def compare(samples: pd.DataFrame, teacher: str, student: str, tasks: Sequence[str] | None = None) -> pd.DataFrame:
-    """Paired differences of two models of a run, one row a task, conforming to `evalsuite.tables.PAIRS`.
-
-    Raises:
-        InputError: if the run has no such model.
-    """
-    import pandas as pd
-
-    known = sorted(set(samples["model"]))
-    for option, name in (("--teacher", teacher), ("--student", student)):
-        if name not in known:
-            raise InputError(option, "", name, ", ".join(known), "name a model of this run")
-    scored = samples[samples["error"] == ""]
-    rows = []
-    for task in tasks if tasks is not None else list(dict.fromkeys(samples["task"])):
-        both = paired(scored, teacher, student, task)
-        if both.empty:
-            continue
-        first, second = both["correct_teacher"].to_numpy(dtype=float), both["correct_student"].to_numpy(dtype=float)
-        interval = paired_difference(first, second, list(both["cluster"]), BOOTSTRAP_SEED)
-        rows.append(
-            {
-                "teacher": teacher,
-                "student": student,
-                "task": task,
-                "n": len(both),
-                "difference": interval.estimate,
-                "stderr": interval.stderr,
-                "low": interval.low,
-                "high": interval.high,
-                "p_value": mcnemar_exact(first, second),
-                "p_holm": 1.0,
-                "detectable": detectable_difference(len(set(both["cluster"])), float((first != second).mean())),
-                "agreement": float((both["answer_teacher"] == both["answer_student"]).mean()),
-            }
-        )
-    for row, adjusted in zip(rows, holm([float(str(row["p_value"])) for row in rows]), strict=True):
-        row["p_holm"] = adjusted
-    return PAIRS.conform(pd.DataFrame(rows, columns=PAIRS.column_names), "pairs")
 
 
 def _table(spec: TableSpec, rows: Sequence[Timing] | Sequence[Cost] | Sequence[ModelShape]) -> pd.DataFrame:

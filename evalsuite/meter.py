@@ -1,32 +1,40 @@
-"""How fast a model reads and writes on this machine, and how much memory that takes.
+"""How fast a model reads and writes on this machine, and how much energy and memory that takes.
 
-Prefill reads `PREFILL_BATCH` sequences of `PREFILL_TOKENS` and computes the next token of each, as a server does.
-Decode writes `DECODE_TOKENS` tokens to each of `DECODE_BATCH` sequences from cached keys and values. The models take
-turns (A B A B), so that a drift of the machine touches both and their ratio is paired. Token ids are drawn at random:
-what is read does not matter for the time.
+Prefill reads sequences of `PREFILL_TOKENS` and computes the next token of each, as a server does. Decode writes
+`DECODE_TOKENS` tokens to each sequence from cached keys and values. Both are timed for one sequence, as a lone user
+meets them, and for several at once, as a server works: the cost is taken from the larger batch. The models take turns
+(A B A B), so that a drift of the machine touches both and their ratio is paired. Token ids are drawn at random: what is
+read does not matter for the time.
 """
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from evalsuite.energy import EnergySource, Gauge
 from sim.shared.console import Progress
 
 if TYPE_CHECKING:
     from evalsuite.models import LoadedModel
 
 Phase = Literal["prefill", "decode"]
-PREFILL_BATCH, PREFILL_TOKENS = 4, 128
-DECODE_BATCH, DECODE_PROMPT_TOKENS, DECODE_TOKENS = 16, 16, 12
+PREFILL_BATCHES, PREFILL_TOKENS = (4, 1), 128
+DECODE_BATCHES, DECODE_PROMPT_TOKENS, DECODE_TOKENS = (16, 1), 16, 12
 REPEATS = 7
 
 
 @dataclass(frozen=True)
 class Timing:
-    """One timed repeat: `tokens` read (prefill) or written (decode) in `seconds`."""
+    """One timed repeat: `tokens` read (prefill) or written (decode) in `seconds`.
+
+    Attributes:
+        energy_j: joules that it took; NaN where nothing is known.
+        energy_source: whether these are measured or estimated; see `evalsuite.energy`.
+    """
 
     model: str
     phase: Phase
@@ -34,10 +42,18 @@ class Timing:
     repeat: int
     tokens: int
     seconds: float
+    energy_j: float = math.nan
+    energy_source: EnergySource = ""
 
 
-def meter_models(models: Sequence[LoadedModel], repeats: int = REPEATS, seed: int = 0) -> list[Timing]:
+def meter_models(models: Sequence[LoadedModel], gauge: Gauge, repeats: int = REPEATS, seed: int = 0) -> list[Timing]:
     """Time every model in both phases, in turns, after one warm-up each that is thrown away.
+
+    Args:
+        models: of one run.
+        gauge: what energy is read from.
+        repeats: timed rounds.
+        seed: of the token ids.
 
     Raises:
         ValueError: for fewer than two repeats, of which no spread could be told.
@@ -48,23 +64,24 @@ def meter_models(models: Sequence[LoadedModel], repeats: int = REPEATS, seed: in
         raise ValueError(f"at least two repeats are needed, received {repeats}")
     found: list[Timing] = []
     generator = torch.Generator().manual_seed(seed)
-    # Every repeat reads or writes this many tokens, a part of what progress counts.
     rounds = (repeats + 1) * len(models)
     with Progress("timing", rounds, "rounds") as progress, torch.inference_mode():
         for repeat in range(-1, repeats):
             # Who goes first alternates too: the second may find a warmer processor.
             order = list(models) if repeat % 2 == 0 else list(reversed(models))
             for loaded in order:
-                prefill_s = _prefill(loaded.model, generator)
-                decode_s = _decode(loaded.model, generator)
-                progress.advance(1, loaded.spec.name)
-                if repeat < 0:
-                    continue
                 name = loaded.spec.name
-                read, written = PREFILL_BATCH * PREFILL_TOKENS, DECODE_BATCH * DECODE_TOKENS
-                found.append(Timing(name, "prefill", PREFILL_BATCH, repeat, read, prefill_s))
-                found.append(Timing(name, "decode", DECODE_BATCH, repeat, written, decode_s))
-    return sorted(found, key=lambda timing: (timing.model, timing.phase, timing.repeat))
+                for batch in PREFILL_BATCHES:
+                    seconds, joules = _prefill(loaded.model, batch, generator, gauge)
+                    tokens = batch * PREFILL_TOKENS
+                    found.append(Timing(name, "prefill", batch, repeat, tokens, seconds, joules, gauge.source))
+                for batch in DECODE_BATCHES:
+                    seconds, joules = _decode(loaded.model, batch, generator, gauge)
+                    tokens = batch * DECODE_TOKENS
+                    found.append(Timing(name, "decode", batch, repeat, tokens, seconds, joules, gauge.source))
+                progress.advance(1, name)
+    timed = [timing for timing in found if timing.repeat >= 0]
+    return sorted(timed, key=lambda timing: (timing.model, timing.phase, timing.batch, timing.repeat))
 
 
 def peak_memory_bytes() -> int:
@@ -89,23 +106,25 @@ def _tokens(model: Any, batch: int, length: int, generator: Any) -> Any:
     return ids.to(model.device)
 
 
-def _prefill(model: Any, generator: Any) -> float:
-    ids = _tokens(model, PREFILL_BATCH, PREFILL_TOKENS, generator)
-    started_s = time.perf_counter()
+def _prefill(model: Any, batch: int, generator: Any, gauge: Gauge) -> tuple[float, float]:
+    """Seconds and joules."""
+    ids = _tokens(model, batch, PREFILL_TOKENS, generator)
+    used, started_s = gauge.start(), time.perf_counter()
     model(ids, use_cache=True, logits_to_keep=1)
     _finish(model)
-    return time.perf_counter() - started_s
+    return time.perf_counter() - started_s, used()
 
 
-def _decode(model: Any, generator: Any) -> float:
-    out = model(_tokens(model, DECODE_BATCH, DECODE_PROMPT_TOKENS, generator), use_cache=True, logits_to_keep=1)
+def _decode(model: Any, batch: int, generator: Any, gauge: Gauge) -> tuple[float, float]:
+    """Seconds and joules; reading the prompt is not in them."""
+    out = model(_tokens(model, batch, DECODE_PROMPT_TOKENS, generator), use_cache=True, logits_to_keep=1)
     _finish(model)
-    started_s = time.perf_counter()
+    used, started_s = gauge.start(), time.perf_counter()
     for _ in range(DECODE_TOKENS):
         following = out.logits[:, -1:].argmax(dim=-1)
         out = model(following, past_key_values=out.past_key_values, use_cache=True, logits_to_keep=1)
     _finish(model)
-    return time.perf_counter() - started_s
+    return time.perf_counter() - started_s, used()
 
 
 def _finish(model: Any) -> None:

@@ -1,8 +1,9 @@
 """Models by name: where their weights come from, and how they are loaded.
 
 A name is one of: a model that Undercut knows (the default teacher), a student made here (it lies in the cache under its
-name), a directory, a repository of a hub ("owner/name"), or a YAML that describes an endpoint. Weights are read from
-safetensors alone, code of a repository is never run.
+name), a directory, a repository of a hub ("owner/name"), a GGUF file, one's own ("some/where/it.gguf") or a hub's
+("owner/name:it.gguf"), or a YAML that describes an endpoint. Weights are read from safetensors and GGUF alone, code of
+a repository is never run.
 """
 
 from __future__ import annotations
@@ -63,6 +64,16 @@ class PackageSource:
 
 
 @dataclass(frozen=True)
+class GgufSource:
+    """Quantised weights in a GGUF file: a path of this machine, or a file in a repository of a hub."""
+
+    file: str
+    repository: str = ""
+    revision: str = "main"
+    kind: Literal["gguf"] = "gguf"
+
+
+@dataclass(frozen=True)
 class ModelSpec:
     """A model: its name, its role, the source of its weights, their licence, and for a student its parent.
 
@@ -71,7 +82,7 @@ class ModelSpec:
 
     name: str
     role: Role
-    source: HubSource | LocalSource | PackageSource | Endpoint
+    source: HubSource | LocalSource | PackageSource | GgufSource | Endpoint
     licence: str
     parent: str = ""
 
@@ -146,6 +157,8 @@ def resolve(name: str) -> ModelSpec:
     made = models_dir() / name
     if "/" not in name and (made / CARD_NAME).is_file():
         return _made(made)
+    if name.lower().endswith(".gguf"):
+        return _gguf(name)
     path = Path(name)
     if path.suffix in (".yaml", ".yml"):
         endpoint = read_endpoint(path)
@@ -162,7 +175,7 @@ def resolve(name: str) -> ModelSpec:
         source="model",
         received=name,
         allowed=", ".join(listing.name for listing in known_models())
-        + ", a directory, owner/name of a hub, or the YAML of an endpoint",
+        + ", a directory, a .gguf file, owner/name of a hub, owner/name:file.gguf, or the YAML of an endpoint",
         remedy="list them with: undercut models list; make a student with: undercut distill run demo",
     )
 
@@ -271,6 +284,18 @@ def quiet_transformers() -> None:
 
     logging.set_verbosity_error()
     logging.disable_progress_bar()
+
+
+def _gguf(name: str) -> ModelSpec:
+    """By the file's name without its ending: a path of this machine has no place in a table."""
+    repository, _, file = name.partition(":")
+    if file and len(repository.split("/")) == 2 and all(repository.split("/")) and not Path(name).is_file():
+        return ModelSpec(Path(file).stem, "teacher", GgufSource(file, repository), "unknown")
+    if not Path(name).is_file():
+        raise InputError(
+            "model", "", name, "an existing .gguf file, or owner/name:file.gguf of a hub", "check the path"
+        )
+    return ModelSpec(Path(name).stem, "teacher", GgufSource(name), "unknown")
 
 
 def _made(folder: Path) -> ModelSpec:

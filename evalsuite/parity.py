@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from evalsuite.harness import Sample, Scored, evaluate
+from evalsuite.publish import BOOTSTRAP_SEED
+from sim.shared.stats import Interval, paired_difference
 
 if TYPE_CHECKING:
     from evalsuite.models import LoadedModel
@@ -25,8 +27,11 @@ class Certificate:
         largest_nats: largest absolute difference of a log-likelihood.
         largest_nats_a_token: the same over the continuation's tokens.
         differing: items whose choice or text differs.
-        excused: of these, items on which lm-eval's own margin is below the bound on the difference.
-        accuracy_difference: shared minus stock.
+        differing_margin_nats: of each, lm-eval's own margin of the right continuation over the likeliest wrong one;
+            None for what was written.
+        excused: of these, items on which that margin is below the bound on the difference.
+        items: answered without an error by both; the accuracies are over these.
+        accuracy_difference: shared minus stock, with the 95 per cent interval of a clustered bootstrap.
         asked_tokens, computed_tokens: by the shared scorer.
         shared_s, stock_s: seconds in the model.
         holds: differences within the bound and no choice differs unexcused; only float32 is held to it.
@@ -39,8 +44,14 @@ class Certificate:
     largest_nats: float
     largest_nats_a_token: float
     differing: tuple[str, ...]
+    differing_margin_nats: tuple[float | None, ...]
     excused: tuple[str, ...]
+    items: int
+    shared_accuracy: float
+    stock_accuracy: float
     accuracy_difference: float
+    accuracy_difference_low: float
+    accuracy_difference_high: float
     asked_tokens: int
     computed_tokens: int
     shared_s: float
@@ -68,8 +79,10 @@ def _certificate(loaded: LoadedModel, task: TaskRef, shared: Scored, stock: Scor
         largest, a_token = max(largest, difference), max(a_token, difference / tokens)
         within &= difference <= _bound(tokens)
     pairs = list(zip(shared.samples[task.name], stock.samples[task.name], strict=True))
-    differing = [other for one, other in pairs if one.answer != other.answer]
-    excused = [sample.item for sample in differing if abs(_margin(sample)) <= SHORT_NATS]
+    differing = {other.item: _margin(other) for one, other in pairs if one.answer != other.answer}
+    excused = [item for item, margin in differing.items() if margin is not None and abs(margin) <= SHORT_NATS]
+    scored = [(one, other) for one, other in pairs if not one.error and not other.error]
+    difference = _difference(scored)
     return Certificate(
         model=loaded.spec.name,
         task=task.name,
@@ -77,9 +90,15 @@ def _certificate(loaded: LoadedModel, task: TaskRef, shared: Scored, stock: Scor
         requests=len(stock.answers),
         largest_nats=largest,
         largest_nats_a_token=a_token,
-        differing=tuple(sample.item for sample in differing),
+        differing=tuple(differing),
+        differing_margin_nats=tuple(differing.values()),
         excused=tuple(excused),
-        accuracy_difference=math.fsum(one.correct - other.correct for one, other in pairs) / max(len(pairs), 1),
+        items=len(scored),
+        shared_accuracy=_mean([one.correct for one, _ in scored]),
+        stock_accuracy=_mean([other.correct for _, other in scored]),
+        accuracy_difference=difference.estimate,
+        accuracy_difference_low=difference.low,
+        accuracy_difference_high=difference.high,
         asked_tokens=shared.work.asked_tokens,
         computed_tokens=shared.work.computed_tokens,
         shared_s=shared.work.seconds,
@@ -93,6 +112,23 @@ def _bound(tokens: int) -> float:
     return SHORT_NATS if tokens <= SHORT_TOKENS else NATS_A_TOKEN * tokens
 
 
-def _margin(sample: Sample) -> float:
-    """lm-eval's own margin between its choice and the next, in nats; NaN for what was written."""
-    return sample.right_nats - sample.wrong_nats
+def _margin(sample: Sample) -> float | None:
+    """lm-eval's own margin of the right continuation over the likeliest wrong one, in nats; None where not known."""
+    margin = sample.right_nats - sample.wrong_nats
+    return margin if math.isfinite(margin) else None
+
+
+def _difference(scored: Sequence[tuple[Sample, Sample]]) -> Interval:
+    """Accuracy of the shared scorer minus lm-eval's own, on the same items."""
+    if not scored:
+        return Interval(math.nan, math.nan, math.nan, math.nan)
+    return paired_difference(
+        [other.correct for _, other in scored],
+        [one.correct for one, _ in scored],
+        [one.cluster for one, _ in scored],
+        BOOTSTRAP_SEED,
+    )
+
+
+def _mean(correct: Sequence[bool]) -> float:
+    return sum(correct) / len(correct) if correct else math.nan

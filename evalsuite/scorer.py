@@ -8,8 +8,10 @@ cut.
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lm_eval.models.huggingface import HFLM
@@ -28,7 +30,8 @@ BATCH_TOKENS = {"cpu": 2048, "cuda": 32768, "mps": 8192}
 STOCK_BATCH = 64  # measured: 32, 64 and 128 differ by less than 8 per cent; 64 keeps the logits below 1 GB
 KV_BYTES = 2**30  # of keys and values held while writing; growing them by a token holds two copies of a layer
 WRITING_ROWS = {"cpu": 64, "cuda": 256, "mps": 64}
-VERSION = 1  # of the plan and the passes: part of what kept answers depend on
+OF_WRAPPING = ("`pretrained` model kwarg is not of type `str`", "Passed an already-initialized model")
+VERSION = 2  # of the plan and the passes: part of what kept answers depend on
 
 
 class StockLM(Noting, HFLM):
@@ -45,9 +48,10 @@ class StockLM(Noting, HFLM):
         """Wrap a loaded model."""
         import torch
 
-        super().__init__(
-            pretrained=loaded.model, tokenizer=loaded.tokenizer, batch_size=batch_size, softmax_dtype=torch.float32
-        )
+        with _wrapping_untold():
+            super().__init__(
+                pretrained=loaded.model, tokenizer=loaded.tokenizer, batch_size=batch_size, softmax_dtype=torch.float32
+            )
         self.begin_notes(memory, memory_keys, on_requests)
 
     def _loglikelihood_tokens(self, requests: Any, disable_tqdm: bool = False, override_bs: int | None = None) -> Any:
@@ -269,6 +273,21 @@ class SharedPrefixLM(StockLM):
             return []
         whole = sha256_of_json([VERSION, self._memory_keys.get(self._task, ""), content])
         return [f"{whole}/{place}" for place in range(count)]
+
+
+@contextlib.contextmanager
+def _wrapping_untold() -> Iterator[None]:
+    """Drop lm-eval's two warnings that the model is loaded already: that is what is meant here. All else is told."""
+    logger = logging.getLogger(HFLM.__module__)
+
+    def told(record: logging.LogRecord) -> bool:
+        return not record.getMessage().startswith(OF_WRAPPING)
+
+    logger.addFilter(told)
+    try:
+        yield
+    finally:
+        logger.removeFilter(told)
 
 
 def _note_cut(notes: Notes, requests: Sequence[Any], max_length: int) -> None:

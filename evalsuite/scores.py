@@ -4,7 +4,8 @@ Two kinds of rows in one store: the answers of a batch, durable when the batch i
 the batch that it was in; and the samples of a finished task, so that a later run need not ask lm-eval again. Both hang
 on the weights, the tokenizer, the type of number, the threads (sums are taken in their order), the libraries' versions
 and the task's bytes (items, examples, prompt, settings); a batch besides on its own tokens, a task on the limit and the
-scorer.
+scorer. Of a task whose data come from a hub the bytes are not known before they are asked for: there only batches are
+kept, by their tokens.
 """
 
 from __future__ import annotations

@@ -135,8 +135,10 @@ def _score(
     subject: Subject, tasks: Sequence[TaskRef], limit: int | None, scorer: Scorer, store: Store, progress: Progress
 ) -> ScoredModel:
     spec, identity = subject.spec, subject.identity
-    # What an endpoint did not answer must be asked again, so only its answers are kept, not its finished tasks.
-    keys = {} if subject.wire else {task.name: task_key(identity, task, limit, scorer) for task in tasks}
+    # A data set of a hub may change under its name, and what an endpoint did not answer must be asked again: there the
+    # answers alone are kept, which hang on their own tokens, and not the finished task.
+    whole = [] if subject.wire else [task for task in tasks if task.include]
+    keys = {task.name: task_key(identity, task, limit, scorer) for task in whole}
     frames = {name: frame for name, key in keys.items() if (frame := kept_samples(store, key)) is not None}
     left = {task.name: requests(task, limit) for task in tasks}
     work = Work()

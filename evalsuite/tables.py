@@ -6,6 +6,9 @@ from sim.shared.tables import Column, TableSpec
 
 MODEL = Column("model", "text", "", "name of the model")
 TASK = Column("task", "text", "", "name of the task")
+ENERGY_SOURCE = Column(
+    "energy_source", "text", "", "measured (counters of this machine) or estimated (power times time)", missing=True
+)
 
 STORED_SAMPLES = TableSpec(
     name="scores",
@@ -85,6 +88,8 @@ SPEED = TableSpec(
         Column("repeat", "integer", "", "number of the repeat; repeats of equal number ran one after the other"),
         Column("tokens", "integer", "tokens", "tokens read or written in the repeat"),
         Column("seconds", "number", "s", "wall time of the repeat"),
+        Column("energy_j", "number", "J", "energy that the repeat took", missing=True),
+        ENERGY_SOURCE,
     ),
 )
 
@@ -104,6 +109,9 @@ COST = TableSpec(
         Column("log_stderr", "number", "log", "standard error of its logarithm"),
         Column("ratio", "number", "ratio", "cost over the teacher's, paired by repeat", missing=True),
         Column("ratio_log_stderr", "number", "log", "standard error of the logarithm of ratio", missing=True),
+        Column("batch", "number", "sequences", "sequences at once; the largest that was timed", missing=True),
+        Column("wh_per_mtok", "number", "Wh per Mtok", "energy over tokens, all repeats together", missing=True),
+        ENERGY_SOURCE,
     ),
 )
 

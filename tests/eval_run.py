@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from evalsuite.cost import costs, read_rent
-from evalsuite.measure import compare
 from evalsuite.meter import Timing
+from evalsuite.pairs import compare
 from evalsuite.shapes import ModelShape
 from evalsuite.tables import COST, PAIRS, QUALITY, SAMPLES, SHAPES, SPEED, USAGE
 from sim.shared.manifest import Input, Manifest

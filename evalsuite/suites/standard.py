@@ -1,4 +1,8 @@
-"""The suite `standard`: lm-eval's own tasks by their names, their data from the hub."""
+"""The suite `standard`: lm-eval's own tasks by their names, their data from the hub.
+
+A data set may change under its name, so finished tasks are never recalled (see `evalsuite.scores`); batches are, by
+their tokens.
+"""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ import pytest
 
 from evalsuite.cost import Rent, costs, read_rent
 from evalsuite.meter import Timing
+from evalsuite.tables import COST, SPEED
 from sim.shared.errors import InputError
 
 RENT = Rent("a machine", "an offer", 3.6, "2026-01-01", "a test")
@@ -42,3 +43,32 @@ def test_the_default_machine_has_a_dated_rent() -> None:
     rent = read_rent()
     assert rent.usd_per_hour == 0.0816
     assert rent.date == "2026-06-17"
+
+
+def test_the_largest_batch_counts_and_energy_is_summed_over_its_repeats() -> None:
+    alone = [Timing("a", "decode", 1, repeat, 12, 9.0, 90.0, "estimated") for repeat in range(3)]
+    served = [
+        Timing("a", "decode", 16, repeat, 192, seconds, joules, "estimated")
+        for repeat, (seconds, joules) in enumerate([(1.0, 0.0), (2.0, 72.0), (2.0, 0.0)])
+    ]
+    (row,) = costs(alone + served, RENT, {})
+    assert (row.batch, row.tokens_per_s) == (16, 96.0)
+    # 72 J, or 0.02 Wh, for 576 tokens.
+    assert row.wh_per_mtok == pytest.approx(0.02 / 576 * 1e6)
+    assert row.energy_source == "estimated"
+
+
+def test_tables_conform_and_those_of_earlier_runs_are_still_read() -> None:
+    from dataclasses import asdict
+
+    import pandas as pd
+
+    (row,) = costs(timings("a", [1.0, 2.0, 3.0]), RENT, {})
+    frame = pd.DataFrame([asdict(row)])
+    assert list(COST.conform(frame, "cost").columns) == COST.column_names
+    older = COST.conform(frame.drop(columns=["batch", "wh_per_mtok", "energy_source"]), "cost")
+    assert older["wh_per_mtok"].isna().all()
+    assert (older["energy_source"] == "").all()
+    assert list(SPEED.conform(pd.DataFrame([asdict(timing) for timing in timings("a", [1.0])]), "speed").columns) == (
+        SPEED.column_names
+    )

@@ -130,14 +130,39 @@ def test_only_the_items_that_broke_are_in_error(loaded: LoadedModel, files: Suit
 
 def test_timing_takes_turns_and_counts_its_tokens(loaded: LoadedModel) -> None:
     from evalsuite import meter
+    from evalsuite.energy import Estimate
 
-    timings = meter.meter_models([loaded], repeats=3)
-    assert {(timing.phase, timing.repeat) for timing in timings} == {
-        (phase, repeat) for phase in ("prefill", "decode") for repeat in range(3)
+    gauge = Estimate(10.0, "a test")
+    timings = meter.meter_models([loaded], gauge, repeats=3)
+    assert {(timing.phase, timing.batch, timing.repeat) for timing in timings} == {
+        (phase, batch, repeat)
+        for phase, batches in (("prefill", meter.PREFILL_BATCHES), ("decode", meter.DECODE_BATCHES))
+        for batch in batches
+        for repeat in range(3)
     }
-    assert all(timing.seconds > 0 for timing in timings)
-    assert {timing.tokens for timing in timings} == {
-        meter.PREFILL_BATCH * meter.PREFILL_TOKENS, meter.DECODE_BATCH * meter.DECODE_TOKENS,
-    }  # fmt: skip
+    for timing in timings:
+        length = meter.PREFILL_TOKENS if timing.phase == "prefill" else meter.DECODE_TOKENS
+        assert timing.tokens == timing.batch * length
+        assert timing.seconds > 0
+        assert timing.energy_source == "estimated"
+        assert timing.energy_j == pytest.approx(10.0 * timing.seconds, abs=0.02)
     with pytest.raises(ValueError, match="two repeats"):
-        meter.meter_models([loaded], repeats=1)
+        meter.meter_models([loaded], gauge, repeats=1)
+
+
+def test_wrapping_a_loaded_model_is_quiet_and_lm_eval_is_heard_otherwise(
+    loaded: LoadedModel, caplog: pytest.LogCaptureFixture
+) -> None:
+    import logging
+
+    from lm_eval.models import huggingface
+
+    from evalsuite.scorer import SharedPrefixLM, StockLM
+
+    with caplog.at_level(logging.WARNING):
+        StockLM(loaded)
+        SharedPrefixLM(loaded)
+        assert caplog.records == []
+        # lm-eval's own model says it, and its module is not silenced.
+        huggingface.HFLM(pretrained=loaded.model, tokenizer=loaded.tokenizer)
+    assert len([record for record in caplog.records if "already-initialized" in record.getMessage()]) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("lm_eval")
 
+from dashboard import cli  # noqa: E402
 from evalsuite.harness import evaluate  # noqa: E402
 from evalsuite.measure import run_eval  # noqa: E402
 from evalsuite.models import load, resolve  # noqa: E402
@@ -22,7 +24,9 @@ from sim.shared.errors import InputError  # noqa: E402
 TASKS = ["opposites", "extraction"]
 
 
-def test_a_run_writes_tables_that_agree_with_each_other(tmp_path: Path, tiny_models: tuple[str, str]) -> None:
+def test_a_run_writes_tables_that_agree_with_each_other(
+    tmp_path: Path, tiny_models: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
     run = run_eval(tiny_models, "mini", tmp_path / "out", limit=12, tasks=TASKS)
     assert run.errors == 0
     assert len(run.samples) == 2 * 2 * 12
@@ -36,6 +40,17 @@ def test_a_run_writes_tables_that_agree_with_each_other(tmp_path: Path, tiny_mod
     assert (student["cost_in_ratio"] > 0.0).all()
     assert student["theta_gap"].notna().all()
     assert (tmp_path / "out" / "manifest.json").is_file()
+    assert set(run.speed.groupby("phase")["batch"].agg(lambda batches: tuple(sorted(set(batches))))) == {
+        (1, 4),
+        (1, 16),
+    }
+    assert set(run.cost["batch"]) == {4, 16}
+    assert (run.cost["wh_per_mtok"] > 0).all()
+    assert set(run.cost["energy_source"]) <= {"measured", "estimated"}
+    assert cli.run(["eval", "cost", str(tmp_path / "out")]) == 0
+    shown = capsys.readouterr().out
+    assert "Wh per Mtok (" in shown
+    assert re.search(r"peak memory of the run: \d+\.\d GB", shown)
 
 
 def test_a_second_run_takes_its_scores_from_the_cache(tmp_path: Path, tiny_models: tuple[str, str]) -> None:
@@ -96,6 +111,30 @@ def test_the_certificate_of_both_scorers_holds(tiny_models: tuple[str, str]) -> 
     rows = certify(loaded, find_suite("mini", tasks=TASKS).tasks, 20)
     assert all(row.holds and row.largest_nats < 1e-3 for row in rows)
     assert all(row.computed_tokens < row.asked_tokens for row in rows)
+    for row in rows:
+        assert row.items == 20
+        assert row.shared_accuracy - row.stock_accuracy == pytest.approx(row.accuracy_difference)
+        assert row.accuracy_difference_low <= row.accuracy_difference <= row.accuracy_difference_high
+
+
+def test_an_item_that_differs_is_listed_with_stocks_own_margin_and_moves_the_accuracy(
+    tiny_models: tuple[str, str],
+) -> None:
+    from dataclasses import replace
+
+    from evalsuite.parity import _certificate
+
+    loaded = load(resolve(tiny_models[0]), dtype="float32")
+    (task,) = find_suite("mini", tasks=["opposites"]).tasks
+    stock = evaluate(loaded, [task], 10, "stock")
+    first, *rest = stock.samples["opposites"]
+    other = replace(first, answer=first.answer + "!", correct=not first.correct)
+    found = _certificate(loaded, task, replace(stock, samples={"opposites": [other, *rest]}), stock)
+    assert found.differing == (first.item,)
+    assert found.differing_margin_nats == (first.right_nats - first.wrong_nats,)
+    assert not found.holds
+    assert found.accuracy_difference == pytest.approx((other.correct - first.correct) / 10)
+    assert found.accuracy_difference_low < found.accuracy_difference_high
 
 
 def test_logits_that_are_no_numbers_are_errors_and_not_wrong_answers(tiny_models: tuple[str, str]) -> None:
@@ -115,3 +154,37 @@ def test_wrong_names_are_told_with_those_that_exist(tmp_path: Path, tiny_models:
     with pytest.raises(InputError, match="at least 1"):
         run_eval(tiny_models, "mini", tmp_path / "out", limit=0)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_task_of_the_hub_is_asked_again_and_recalls_its_batches_alone(
+    tiny_models: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dataclasses import replace
+
+    from evalsuite import scoring
+    from evalsuite.notes import Work
+    from sim.shared.console import Progress
+
+    (task,) = find_suite("mini", tasks=["opposites"]).tasks
+    asked: list[str] = []
+
+    def asking(loaded: object, tasks: list[object], *rest: object) -> object:
+        asked.extend(each.name for each in tasks)
+        return evaluate(loaded, [replace(each, include=task.include) for each in tasks], *rest)
+
+    monkeypatch.setattr(scoring, "evaluate", asking)
+    subject = scoring.subject_of(resolve(tiny_models[0]))
+
+    def scored(each: object) -> tuple[pd.DataFrame, Work]:
+        with Progress("scoring", 20, "requests") as progress:
+            found = scoring.score(subject, (each,), 10, "shared", progress)
+        return found.samples, found.work
+
+    first, _ = scored(replace(task, include=None))
+    again, work = scored(replace(task, include=None))
+    assert asked == ["opposites"] * 2
+    assert work.recalled_requests == work.requests > 0
+    pd.testing.assert_frame_equal(first, again, check_exact=True)
+    scored(task)
+    scored(task)
+    assert asked == ["opposites"] * 3  # files of ours are known by their bytes

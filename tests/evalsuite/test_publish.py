@@ -102,7 +102,7 @@ def test_a_task_below_chance_pulls_its_class_down() -> None:
 
 def test_costs_and_ratios_come_with_their_errors() -> None:
     def cost(model: str, phase: str, price: float, ratio: float) -> Cost:
-        return Cost(model, phase, "m", 1.0, 1.0, 0.0, price, price, price, 0.02, ratio, 0.01)  # type: ignore[arg-type]
+        return Cost(model, phase, "m", 1.0, 1.0, 0.0, price, price, price, 0.02, ratio, 0.01, 16, 1.0, "")  # type: ignore[arg-type]
 
     nan = float("nan")
     ledger = (
