@@ -11,11 +11,11 @@ import logging
 import math
 import os
 import string
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from evalsuite.notes import Memory, Usage, Work
+from evalsuite.notes import Memory, OnRequests, Usage, Work, untold
 from evalsuite.suites.suite import Rejected, TaskRef
 from sim.shared.errors import InputError, MissingExtra
 
@@ -86,7 +86,7 @@ def evaluate(
     scorer: Scorer = "shared",
     memory: Memory | None = None,
     memory_keys: Mapping[str, str] | None = None,
-    on_requests: Callable[[str, int], None] = lambda task, count: None,
+    on_requests: OnRequests = untold,
 ) -> Scored:
     """Score a model on the first `limit` items of each task (all for None), through lm-eval.
 
@@ -99,7 +99,7 @@ def evaluate(
         scorer: "shared" computes common prefixes once; "stock" is lm-eval's own model; of no meaning for an endpoint.
         memory: where answers are kept as soon as they are there: the shared scorer's by batch, an endpoint's each.
         memory_keys: by task, what these depend on besides the batch.
-        on_requests: called with a task's name and the number of its requests just answered.
+        on_requests: called with a task's name, the number of its requests just answered, and the tokens read.
 
     Raises:
         InputError: if a data set cannot be fetched.
@@ -116,7 +116,7 @@ def _evaluate(
     scorer: Scorer,
     memory: Memory | None,
     memory_keys: Mapping[str, str] | None,
-    on_requests: Callable[[str, int], None],
+    on_requests: OnRequests,
 ) -> Scored:
     try:
         import datasets
@@ -127,8 +127,8 @@ def _evaluate(
     datasets.disable_progress_bars()
     names = {task.lm_eval_name: task.name for task in tasks}
 
-    def advance(lm_eval_name: str, count: int) -> None:
-        on_requests(names.get(lm_eval_name, lm_eval_name), count)
+    def advance(lm_eval_name: str, count: int, tokens: int) -> None:
+        on_requests(names.get(lm_eval_name, lm_eval_name), count, tokens)
 
     with _quiet():
         keys = {task.lm_eval_name: (memory_keys or {}).get(task.name, "") for task in tasks}
@@ -167,7 +167,7 @@ def _model(
     scorer: Scorer,
     memory: Memory | None,
     memory_keys: Mapping[str, str],
-    on_requests: Callable[[str, int], None],
+    on_requests: OnRequests,
 ) -> tuple[AnyLM, bool]:
     """lm-eval's model over a subject, and whether prompts go through a chat template."""
     from evalsuite.wire import Wire

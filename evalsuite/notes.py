@@ -7,6 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+OnRequests = Callable[[str, int, int], None]
+
+
+def untold(task: str, count: int, tokens: int) -> None:
+    """Nobody watches."""
+
 
 class Memory(Protocol):
     """Answers that outlive the process, by what they depend on."""
@@ -87,17 +93,14 @@ class Noting:
     """
 
     def begin_notes(
-        self,
-        memory: Memory | None,
-        memory_keys: Mapping[str, str] | None,
-        on_requests: Callable[[str, int], None],
+        self, memory: Memory | None, memory_keys: Mapping[str, str] | None, on_requests: OnRequests
     ) -> None:
         """Nothing noted yet.
 
         Args:
             memory: where answers are kept as soon as they are there; None for nowhere.
             memory_keys: by task, everything that the answers depend on besides the request.
-            on_requests: called with a task's name and the number of its requests just answered.
+            on_requests: called with a task's name, the number of its requests just answered, and the tokens read.
         """
         self.notes, self.work = Notes(), Work()
         self.usage: dict[str, Usage] = {}
@@ -106,8 +109,8 @@ class Noting:
         self._on_requests = on_requests
         self._task = ""
 
-    def _advance(self, count: int) -> None:
-        self._on_requests(self._task, count)
+    def _advance(self, count: int, tokens: int) -> None:
+        self._on_requests(self._task, count, tokens)
 
     def _by_task(self, requests: Any, answer: Callable[[list[Any]], list[Any]]) -> list[Any]:
         """Answers to the requests of each task apart, in the requests' order."""

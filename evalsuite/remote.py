@@ -15,7 +15,7 @@ from lm_eval.models.api_models import JsonChatStr
 from lm_eval.models.openai_completions import LocalChatCompletion, LocalCompletionsAPI
 from lm_eval.models.utils import normalize_gen_kwargs, postprocess_generated_text
 
-from evalsuite.notes import Memory, Noting, Usage
+from evalsuite.notes import Memory, Noting, OnRequests, Usage, untold
 from evalsuite.wire import Ask, Reply, Unreadable, Wire
 from sim.shared.manifest import sha256_of_json
 
@@ -59,7 +59,7 @@ class _Remote(Noting):
             out[place] = kept[0]["value"]
             usage.add(kept[0]["tokens_in"], kept[0]["tokens_out"], kept[0]["bytes_in"])
             self.work.recalled_requests += 1
-        self._on_requests(self._task, len(asks) - len(new))
+        self._advance(len(asks) - len(new), 0)
 
         def on_reply(index: int, reply: Reply) -> None:
             place = new[index]
@@ -77,7 +77,7 @@ class _Remote(Noting):
                 self.work.computed_tokens += reply.tokens_in
                 if self._memory:
                     self._memory.keep({keys[place]: found})
-            self._on_requests(self._task, 1)
+            self._advance(1, reply.tokens_in)
 
         if new:
             self.wire.ask([asks[place] for place in new], lambda index, body: read(new[index], body), on_reply)
@@ -128,7 +128,7 @@ class CompletionsLM(_Remote, LocalCompletionsAPI):
         tokenizer: str,
         memory: Memory | None = None,
         memory_keys: Mapping[str, str] | None = None,
-        on_requests: Callable[[str, int], None] = lambda task, count: None,
+        on_requests: OnRequests = untold,
     ) -> None:
         """Over a wire; `tokenizer` is a folder, "" for none (then nothing but writing works)."""
         LocalCompletionsAPI.__init__(
@@ -186,7 +186,7 @@ class ChatLM(_Remote, LocalChatCompletion):
         wire: Wire,
         memory: Memory | None = None,
         memory_keys: Mapping[str, str] | None = None,
-        on_requests: Callable[[str, int], None] = lambda task, count: None,
+        on_requests: OnRequests = untold,
     ) -> None:
         """Over a wire."""
         LocalChatCompletion.__init__(

@@ -11,14 +11,14 @@ from __future__ import annotations
 import contextlib
 import logging
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lm_eval.models.huggingface import HFLM
 from lm_eval.models.utils import handle_stop_sequences, normalize_gen_kwargs, postprocess_generated_text
 
 from evalsuite.forward import Answer, Forward
-from evalsuite.notes import Memory, Notes, Noting
+from evalsuite.notes import Memory, Notes, Noting, OnRequests, untold
 from evalsuite.packing import Batch, Request, groups_of_prompts, plan
 from sim.shared.manifest import sha256_of_json
 
@@ -41,7 +41,7 @@ class StockLM(Noting, HFLM):
         self,
         loaded: LoadedModel,
         batch_size: int = STOCK_BATCH,
-        on_requests: Callable[[str, int], None] = lambda task, count: None,
+        on_requests: OnRequests = untold,
         memory: Memory | None = None,
         memory_keys: Mapping[str, str] | None = None,
     ) -> None:
@@ -57,10 +57,11 @@ class StockLM(Noting, HFLM):
     def _loglikelihood_tokens(self, requests: Any, disable_tqdm: bool = False, override_bs: int | None = None) -> Any:
         _note_cut(self.notes, requests, self.max_length)
         self.work.requests += len(requests)
-        self.work.asked_tokens += sum(len(context) + len(ending) - 1 for _, context, ending in requests)
-        self.work.computed_tokens = self.work.asked_tokens
+        tokens = sum(len(context) + len(ending) - 1 for _, context, ending in requests)
+        self.work.asked_tokens += tokens
+        self.work.computed_tokens += tokens
         found = super()._loglikelihood_tokens(requests, disable_tqdm=True, override_bs=override_bs)
-        self._advance(len(requests))
+        self._advance(len(requests), tokens)
         return found
 
     def loglikelihood(self, requests: Any, disable_tqdm: bool = False) -> Any:
@@ -83,7 +84,7 @@ class StockLM(Noting, HFLM):
         self._note_long(requests)
         self._prompts = {tuple(self.tok_encode(request.args[0])): request.args[0] for request in requests}
         found: list[str] = HFLM.generate_until(self, requests, disable_tqdm=True)
-        self._advance(len(requests))
+        self._advance(len(requests), sum(map(len, self._prompts)))
         return found
 
     def _model_generate(self, context: Any, max_length: int, stop: list[str], **settings: Any) -> Any:
@@ -116,7 +117,7 @@ class SharedPrefixLM(StockLM):
         loaded: the model.
         memory: where answers are kept as soon as a batch is computed; None for nowhere.
         memory_keys: by task, everything that the answers depend on besides the batch.
-        on_requests: called with the task and the number of requests that a batch answered.
+        on_requests: called with the task, the number of requests that a batch answered, and the tokens that it read.
     """
 
     def __init__(
@@ -124,7 +125,7 @@ class SharedPrefixLM(StockLM):
         loaded: LoadedModel,
         memory: Memory | None = None,
         memory_keys: Mapping[str, str] | None = None,
-        on_requests: Callable[[str, int], None] = lambda task, count: None,
+        on_requests: OnRequests = untold,
         batch_tokens: int | None = None,
     ) -> None:
         """Wrap a loaded model."""
@@ -152,7 +153,8 @@ class SharedPrefixLM(StockLM):
             for one, answer in zip(scored, self._answers(batch), strict=True):
                 out[one.request] = (answer.nats, answer.greedy)
                 self.cache_hook.add_partial("loglikelihood", requests[one.request][0], out[one.request])
-            self._advance(len(scored))
+            read = 0 if self._recalled else sum(len(part.tokens) for row in batch.rows for part in row.segments)
+            self._advance(len(scored), read)
         return out
 
     def loglikelihood_rolling(self, requests: Any, disable_tqdm: bool = False) -> list[float]:
@@ -227,9 +229,10 @@ class SharedPrefixLM(StockLM):
             tails = [prompts[index][len(prefix) :] for index in indices]
             keys = self._keys(["write", prefix, tails, until, most_tokens], len(indices))
             kept = self._memory.recall(keys) if self._memory else None
+            read = 0 if kept else len(prefix) + sum(map(len, tails))
             if kept is None:
                 written = self.forward.write(prefix, tails, most_tokens, ends, done)
-                self.work.computed_tokens += len(prefix) + sum(map(len, tails))
+                self.work.computed_tokens += read
                 kept = [
                     {"tokens": one.tokens, "nats": one.nats if math.isfinite(one.nats) else None} for one in written
                 ]
@@ -245,7 +248,7 @@ class SharedPrefixLM(StockLM):
                 else:
                     self.notes.confidence[requests[index].args[0]] = answer["nats"] / max(len(answer["tokens"]), 1)
                 self.cache_hook.add_partial("generate_until", requests[index].args, out[index])
-            self._advance(len(indices))
+            self._advance(len(indices), read)
         return out
 
     def _answers(self, batch: Batch) -> list[Answer]:
@@ -253,6 +256,7 @@ class SharedPrefixLM(StockLM):
         count = sum(len(row.scored) for row in batch.rows)
         keys = self._keys(_content(batch), count)
         kept = self._memory.recall(keys) if self._memory else None
+        self._recalled = kept is not None
         if kept is not None:
             self.work.recalled_requests += count
             return [

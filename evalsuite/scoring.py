@@ -149,13 +149,18 @@ def _score(
     if not missing:
         return ScoredModel(_named(frames, tasks, spec), 0.0, work, {})
 
-    def advance(name: str, count: int) -> None:
-        counted = min(count, left[name])
-        left[name] -= counted
-        progress.advance(counted, f"{spec.name} {name}")
-
     asked = subject.wire or subject.loaded
     started_s = time.monotonic()
+    read = 0
+
+    def advance(name: str, count: int, tokens: int) -> None:
+        nonlocal read
+        counted = min(count, left[name])
+        left[name] -= counted
+        read += tokens
+        rate = read / max(time.monotonic() - started_s, 1e-9)
+        progress.advance(counted, f"{spec.name} {name}, {read:,} tokens, {rate:,.0f} tokens/s")
+
     batch_keys = {task.name: sha256_of_json([identity.key, task.content_sha256]) for task in missing}
     # lm-eval's start costs a second, so tasks whose answers are kept go together; the others are kept task by task.
     rounds = [missing] if subject.wire or scorer == "shared" else [[task] for task in missing]
