@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from evalsuite.distill.importance import kept_layers
 from evalsuite.distill.prune import keep_layers
 from evalsuite.distill.recipe import DepthPruning, FromScratch, ImportantLayers, SameShape, StudentStart, WidthPruning
+from evalsuite.distill.training import cast
 from evalsuite.distill.width import narrow
 from evalsuite.models import LoadedModel, load, resolve
 
@@ -86,7 +87,9 @@ def _new(wanted: FromScratch, teacher: LoadedModel, tokenizer: PreTrainedTokeniz
     )
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        return LlamaForCausalLM(config).to(next(teacher.model.parameters()).dtype).eval()
+        model = LlamaForCausalLM(config).eval()
+    cast(model, next(teacher.model.parameters()).dtype)
+    return model
 
 
 def _alike(teacher: LoadedModel, seed: int) -> PreTrainedModel:
@@ -95,4 +98,5 @@ def _alike(teacher: LoadedModel, seed: int) -> PreTrainedModel:
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         model = type(teacher.model)(copy.deepcopy(teacher.model.config))
-    return model.to(next(teacher.model.parameters()).dtype).eval()
+    cast(model, next(teacher.model.parameters()).dtype)
+    return model.eval()

@@ -220,7 +220,7 @@ def _trained(recipe: Recipe, material: Material, key: str) -> tuple[PreTrainedMo
         model = start if generation == generations else copy.deepcopy(start)
         local = LocalTeacher(teacher, recipe.terms)
         started_s = time.monotonic()
-        supply, outputs = _supply(local, rows, recipe)
+        supply, outputs = supply_of(local, rows, recipe)
         spent_s["reading"] += time.monotonic() - started_s
         if outputs is not None and generation == 1:
             material.account.take(read_tokens=outputs.rows * rows.shape[1])
@@ -248,7 +248,7 @@ def _shown(progress: Progress) -> Callable[[int, float], None]:
     return lambda tokens, loss: progress.advance(tokens, f"loss {loss:.3f} nats")
 
 
-def _supply(teacher: LocalTeacher, rows: torch.Tensor, recipe: Recipe) -> tuple[TargetsOf, Outputs | None]:
+def supply_of(teacher: LocalTeacher, rows: torch.Tensor, recipe: Recipe) -> tuple[TargetsOf, Outputs | None]:
     """What the method learns from; outputs are bought where it needs any."""
     method = recipe.method
     if isinstance(method, OutputsOnly):
@@ -376,7 +376,7 @@ def _tokens_of(minutes: float, material: Material, recipe: Recipe) -> int:
     trial = method.model_copy(update={"training_tokens": step_tokens * CALIBRATION_STEPS})
     local = LocalTeacher(material.teacher, recipe.terms)
     rows = material.training[: method.batch_sequences * CALIBRATION_STEPS]
-    supply, outputs = _supply(local, rows, recipe)
+    supply, outputs = supply_of(local, rows, recipe)
     reading_s = 0.0
     if outputs is not None:
         reading_s = missing_rows(local, material.training) * outputs.seconds / outputs.rows

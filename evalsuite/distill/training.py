@@ -103,7 +103,7 @@ class Trainee:
 
         self._precision = next(self.student.parameters()).dtype
         self._fixed = self.student.lm_head.weight.detach().clone() if self.frozen_head else None
-        self.student.float()
+        cast(self.student, torch.float32)
         held = {id(self.student.get_input_embeddings().weight), id(self.student.lm_head.weight)}
         for weight in self.student.parameters():
             weight.requires_grad_(not (self.frozen_head and id(weight) in held))
@@ -158,8 +158,16 @@ class Trainee:
 
     def finish(self) -> None:
         """Back to the model's own precision, ready to be used."""
-        self.student.to(self._precision)
+        cast(self.student, self._precision)
         self.student.eval()
+
+    def resume(self, path: Path, key: str) -> bool:
+        """After `finish`: go on from a kept state; see `restore`."""
+        import torch
+
+        cast(self.student, torch.float32)
+        self.student.train()
+        return self.restore(path, key)
 
     def save(self, path: Path, key: str) -> None:
         """Write the state whole or not at all; `key` says what the training is.
@@ -247,6 +255,12 @@ def train(
     trainee.finish()
     tail = trainee.losses[-max(len(trainee.losses) // 10, 1) :]
     return Training(steps * batch * length, steps, trainee.spent_s, float(np.mean(tail)))
+
+
+def cast(model: PreTrainedModel, precision: torch.dtype) -> None:
+    """Weights to a precision, in place. Buffers stay: the frequencies of rotary positions do not survive bfloat16."""
+    for weight in model.parameters():
+        weight.data = weight.data.to(precision)
 
 
 def steps_of(settings: Settings) -> int:

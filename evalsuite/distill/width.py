@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from evalsuite.distill.prune import layers_of
 from evalsuite.distill.recipe import WidthPruning
+from evalsuite.distill.training import cast
 from sim.shared.errors import InputError
 
 if TYPE_CHECKING:
@@ -56,7 +57,8 @@ def narrow(teacher: PreTrainedModel, settings: WidthPruning, rows: torch.Tensor)
     import torch
 
     with torch.random.fork_rng():
-        student = type(teacher)(config).to(next(teacher.parameters()).dtype).eval()
+        student = type(teacher)(config).eval()
+    cast(student, next(teacher.parameters()).dtype)
     state = teacher.state_dict()
     with torch.no_grad():
         for name, weight in student.state_dict().items():

@@ -220,6 +220,23 @@ def test_a_file_that_may_not_grow_is_told_as_a_full_disk(tmp_path: Path) -> None
     assert "nothing is lost" in done.stderr
 
 
+def test_a_trained_student_in_bfloat16_predicts_as_it_does_after_it_was_saved_and_loaded(
+    tiny: Any, rows: Any, tmp_path: Path
+) -> None:
+    from transformers import AutoModelForCausalLM
+
+    from evalsuite.distill.training import cast
+
+    teacher = tiny()
+    cast(teacher, torch.bfloat16)
+    student = keep_layers(teacher, (0, 3))
+    train(student, rows, supply(teacher, rows), method(training_tokens=320), 0)
+    student.save_pretrained(tmp_path)
+    loaded = AutoModelForCausalLM.from_pretrained(tmp_path, dtype=torch.bfloat16)
+    assert student.model.rotary_emb.inv_freq.dtype == torch.float32
+    assert torch.equal(hidden_states(student, rows, 4), hidden_states(loaded, rows, 4))
+
+
 def test_the_rate_warms_up_and_falls_to_a_tenth() -> None:
     rates = [cosine(step, 100, 0.1) for step in range(100)]
     assert rates[:10] == pytest.approx([0.1 * (step + 1) for step in range(10)])
