@@ -24,7 +24,7 @@ from evalsuite.distill.account import Account
 from evalsuite.distill.dose_chart import write_chart
 from evalsuite.distill.dose_fit import fit_curves
 from evalsuite.distill.held_out import held_out_kl, nats_per_byte
-from evalsuite.distill.recipe import BornAgain, FromScratch, OutputsOnly, Recipe
+from evalsuite.distill.recipe import BornAgain, FromScratch, OnPolicy, OutputsOnly, Recipe
 from evalsuite.distill.start import Start, make_start
 from evalsuite.distill.student import HELD_OUT_ROWS, separator_of, supply_of
 from evalsuite.distill.teacher import LocalTeacher
@@ -158,8 +158,9 @@ def check(recipe: Recipe, study: Study) -> None:
         raise InputError("--doses", "", positive[0], f"0, or at least two steps ({2 * length * batch})", "raise it")
     if len(set(study.seeds)) != len(study.seeds) or min(study.seeds) < 0 or study.epochs < 1:
         raise InputError("--seeds or --epochs", "", f"{study.seeds}, {study.epochs}", "different seeds", "correct them")
-    if isinstance(recipe.method, BornAgain):
-        raise InputError("method.kind", "", "born_again", "a method of one generation", "use logit_kd")
+    if isinstance(recipe.method, BornAgain | OnPolicy):
+        allowed = "logit_kd, topk_kd or outputs, whose doses of text nest"
+        raise InputError("method.kind", "", recipe.method.kind, allowed, "name another recipe")
     if isinstance(recipe.student, FromScratch) and recipe.student.tokenizer:
         raise InputError("student.tokenizer", "", recipe.student.tokenizer, "the teacher's", "leave it out")
 

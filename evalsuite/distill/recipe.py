@@ -140,7 +140,27 @@ class BornAgain(Training):
     generations: Annotated[int, Field(ge=2, le=10)] = 2
 
 
-Method = Annotated[LogitDistillation | TopEntryDistillation | OutputsOnly | BornAgain, Field(discriminator="kind")]
+class OnPolicy(Training):
+    """The teacher judges the student's own text, token by token; see `evalsuite.distill.on_policy`.
+
+    `training_tokens` are those that the student writes; `sequence_tokens` is the length of the rows on which it is
+    measured.
+    """
+
+    kind: Literal["on_policy"]
+    answer_tokens: Annotated[int, Field(ge=4, le=1024)] = 64
+    beta: Annotated[float, Field(ge=0, le=1)] = 1.0
+    temperature: Annotated[float, Field(gt=0, le=5)] = 1.0
+
+    @property
+    def least_steps(self) -> int:
+        """Steps where every answer is as long as it may be."""
+        return max(self.training_tokens // (self.batch_sequences * self.answer_tokens), 1)
+
+
+Method = Annotated[
+    LogitDistillation | TopEntryDistillation | OutputsOnly | BornAgain | OnPolicy, Field(discriminator="kind")
+]
 
 
 class TeacherText(Part):
@@ -201,12 +221,14 @@ REGIMES_OF: dict[str, tuple[str, ...]] = {
     "topk_kd": ("topk",),
     "outputs": ("text", "topk", "full"),
     "born_again": ("full",),
+    "on_policy": ("full",),
 }
 DEFAULT_REGIMES: dict[str, TextOnly | TopEntries | FullProbabilities] = {
     "logit_kd": FullProbabilities(),
     "topk_kd": TopEntries(),
     "outputs": TextOnly(),
     "born_again": FullProbabilities(),
+    "on_policy": FullProbabilities(),
 }
 
 

@@ -22,8 +22,10 @@ from evalsuite.distill.account import Account
 from evalsuite.distill.bill import bill
 from evalsuite.distill.card import Student, read_student, write_card
 from evalsuite.distill.held_out import held_out_kl, nats_per_byte
+from evalsuite.distill.on_policy import train_on_policy
 from evalsuite.distill.outputs import Outputs, buy, missing_rows
-from evalsuite.distill.recipe import NAME_PATTERN, BornAgain, OutputsOnly, Recipe, TopEntryDistillation
+from evalsuite.distill.prompts import prompts
+from evalsuite.distill.recipe import NAME_PATTERN, BornAgain, OnPolicy, OutputsOnly, Recipe, TopEntryDistillation
 from evalsuite.distill.start import Start, make_start
 from evalsuite.distill.supply import full_supply, sparse_supply, text_supply
 from evalsuite.distill.teacher import LocalTeacher
@@ -167,6 +169,8 @@ def _make(recipe: Recipe, name: str, tokens: int | None, minutes: float | None, 
         )  # fmt: skip
         if _kept(pruned) is None:
             _save(start.model, start.tokenizer, pruned)
+    if minutes is not None and isinstance(recipe.method, OnPolicy):
+        raise InputError("--minutes", "", minutes, "--tokens, for the method on_policy", "give the tokens")
     if minutes is not None:
         tokens = _tokens_of(minutes, material, recipe)
         note(f"{minutes:g} minutes are {tokens} tokens here")
@@ -176,7 +180,7 @@ def _make(recipe: Recipe, name: str, tokens: int | None, minutes: float | None, 
     known = _kept(replace(drawn, key=key))
     if known is not None and not fresh:
         return known
-    made, done, spent_s, teacher_s = _trained(recipe, material, key)
+    made, done, spent_s, teacher_s = _on_policy(recipe, material) or _trained(recipe, material, key)
     after = _measured(made, material, recipe)
     taken = material.account.taken
     student = replace(
@@ -242,6 +246,27 @@ def _trained(recipe: Recipe, material: Material, key: str) -> tuple[PreTrainedMo
         teacher = replace(teacher, model=model, weights_sha256=f"{key}, generation {generation}")
     spent_s["training"] = training_s
     return model, replace(done, tokens=tokens, seconds=training_s), spent_s, teacher_s
+
+
+def _on_policy(recipe: Recipe, material: Material) -> tuple[PreTrainedModel, Training, dict[str, float], float] | None:
+    """As `_trained`, for the method whose text is the student's own; None for any other."""
+    method = recipe.method
+    if not isinstance(method, OnPolicy):
+        return None
+    if material.account.left_tokens < 2 * method.training_tokens:
+        raise InputError(
+            "access.tokens", "", recipe.terms.tokens, f"at least {2 * method.training_tokens} more than the text takes",
+            "raise it, or train on fewer tokens",
+        )  # fmt: skip
+    model = material.start.model
+    with Progress("distilling on the student's text", method.training_tokens, "tokens") as progress:
+        found = train_on_policy(
+            model, material.teacher.model, material.start.tokenizer, prompts(), method, recipe.seed,
+            material.start.frozen_head, _shown(progress),
+        )  # fmt: skip
+    material.account.take(read_tokens=found.read_tokens)
+    spent_s = {"text": material.corpus.seconds, "reading": 0.0, "training": found.training.seconds}
+    return model, found.training, spent_s, 0.0
 
 
 def _shown(progress: Progress) -> Callable[[int, float], None]:

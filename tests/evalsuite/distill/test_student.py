@@ -164,6 +164,22 @@ def test_later_generations_learn_from_the_one_before(recipe_of: Any) -> None:
     assert made[0].taken == plain.taken  # the original teacher is asked once
 
 
+def test_on_policy_learns_from_the_students_own_text_and_counts_what_the_teacher_read(recipe_of: Any) -> None:
+    pytest.importorskip("trl")
+    method = {
+        "kind": "on_policy", "batch_sequences": 4, "answer_tokens": 16, "learning_rate": 3e-3, "training_tokens": 512,
+    }  # fmt: skip
+    made = make_student(recipe_of(method=method), "mine")
+    assert made.taken is not None
+    assert made.held_out_kl_nats is not None
+    assert made.held_out_kl_pruned_nats is not None
+    assert made.held_out_kl_nats < made.held_out_kl_pruned_nats
+    assert 512 <= made.training_tokens <= 512 + 4 * 16
+    assert made.taken.read_tokens > made.training_tokens  # the prompts are read with the answers
+    with pytest.raises(InputError, match="at least 1024 more than the text takes"):
+        make_student(recipe_of(method=method, access={"regime": {"kind": "full"}, "tokens": 1000}), "other")
+
+
 def test_minutes_are_turned_into_tokens_and_not_together_with_tokens(recipe_of: Any) -> None:
     made = make_student(recipe_of(), "mine", minutes=0.02)
     assert made.training_tokens % 32 == 0
