@@ -44,12 +44,14 @@ def loaded(tiny: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 @pytest.fixture
-def recipe_of(tiny_models: tuple[str, str]) -> Callable[..., Any]:
+def recipe_of(tiny_models: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     """Makes a recipe for the tiny teacher in a directory, which speaks in few letters; keywords replace its parts."""
     from safetensors.torch import load_file, save_file
 
     from evalsuite.distill.recipe import Recipe
 
+    # Each test has a cache of its own, and would time the types of number again.
+    monkeypatch.setattr("evalsuite.models.fastest_dtype", lambda: "float32")
     path = Path(tiny_models[0]) / "model.safetensors"
     state = {name: weight if "norm" in name else 5.0 * weight for name, weight in load_file(path).items()}
     # What all embeddings share passes through every layer, and the head turns it into a preference for few tokens.
