@@ -29,7 +29,14 @@ from evalsuite.distill.start import Start, make_start
 from evalsuite.distill.student import HELD_OUT_ROWS, separator_of, supply_of
 from evalsuite.distill.teacher import LocalTeacher
 from evalsuite.distill.text import pack, write_corpus
-from evalsuite.distill.training import CHECKPOINT_INTERVAL_S, CHECKPOINT_NAME, TargetsOf, Trainee, shuffled
+from evalsuite.distill.training import (
+    CHECKPOINT_INTERVAL_S,
+    CHECKPOINT_NAME,
+    DivergedError,
+    TargetsOf,
+    Trainee,
+    shuffled,
+)
 from evalsuite.fetch import ensure
 from evalsuite.models import LoadedModel, fingerprints, load, resolve
 from sim.shared.console import Progress
@@ -223,9 +230,14 @@ def _points(recipe: Recipe, doses: Sequence[int], largest: int, epochs: int) -> 
                 if trunk.restore(path, key) and trunk.step > trunk_steps:
                     trunk = _trunk(bench, recipe, order)  # of a larger dose: this one begins anew
             trunk.order = order
-            _grow(trunk, trunk_steps, path, key, lambda: progress.advance(step_tokens))
-            trunk.save(path, key)
-            _decay(trunk, steps - trunk_steps, lambda: progress.advance(step_tokens))
+            try:
+                _grow(trunk, trunk_steps, path, key, lambda: progress.advance(step_tokens))
+                trunk.save(path, key)
+                _decay(trunk, steps - trunk_steps, lambda: progress.advance(step_tokens))
+            except DivergedError as error:
+                kept = "smaller doses and the trunk's last state are kept"
+                remedy = f"lower method.learning_rate (now {settings.learning_rate:g})"
+                raise DivergedError(f"{error} of the dose of {dose} tokens; {kept}; {remedy}") from error
             spent_s = trunk.spent_s
             trunk.finish()
             yield dose, _row(recipe, bench, trunk.student, dose, epochs, spent_s)

@@ -7,9 +7,9 @@
 p is the teacher's distribution and q the student's. Sparse targets stand for p: the k likely entries weigh what they
 are, and m draws from the rest with replacement weigh (mass of the rest)/m each. That is stratified importance sampling:
 the expected weight of every token is its probability, so loss (up to the teacher's entropy) and gradient are unbiased
-for the forward KL, while cutting the tail off is not (Anshumann et al. 2025, arXiv 2503.16870, who draw all entries;
-keeping the likely ones exact leaves only the tail's variance). `renormalised` weights are the biased ones, kept for
-comparison. The weights of a position sum to one.
+for the forward KL (but for the half precision in which the likely entries are kept), while cutting the tail off is not
+(Anshumann et al. 2025, arXiv 2503.16870, who draw all entries; keeping the likely ones exact leaves only the tail's
+variance). `renormalised` weights are the biased ones, kept for comparison. The weights of a position sum to one.
 
 The backward is written out: logits exist for a few hundred positions at a time and are turned into the gradient in
 place, where automatic differentiation would keep three copies of them.

@@ -14,6 +14,7 @@ from evalsuite.distill.access import Access
 from evalsuite.distill.account import Account
 from evalsuite.distill.prompts import prompts
 from evalsuite.distill.recipe import TeacherText
+from evalsuite.distill.room import room
 from evalsuite.distill.teacher import Teacher, TeacherLostError
 from evalsuite.suites.mini import mini
 from evalsuite.suites.overlap import Detector
@@ -65,8 +66,9 @@ class _Kept:
     def add(self, batch: list[list[int]], seconds: float) -> None:
         self.batches.append(batch)
         self.seconds.append(seconds)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        write_text(self.path, json.dumps({"batches": self.batches, "seconds": self.seconds}))
+        with room("the cache of teacher texts", self.path.parent, "what was written before is kept"):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            write_text(self.path, json.dumps({"batches": self.batches, "seconds": self.seconds}))
 
 
 def write_corpus(teacher: Teacher, account: Account, settings: TeacherText, seed: int) -> Corpus:
@@ -94,7 +96,7 @@ def write_corpus(teacher: Teacher, account: Account, settings: TeacherText, seed
     left_out, tokens, now_s = 0, 0, 0.0
     ended: Literal["", "budget", "refused"] = ""
     used = 0
-    with Progress("the teacher writes", settings.tokens, "tokens") as progress:
+    with Progress("the teacher's text", settings.tokens, "tokens") as progress:
         for index in itertools.count():
             if tokens >= settings.tokens:
                 break

@@ -13,6 +13,7 @@ pytest.importorskip("torch")
 
 from evalsuite.distill import dose as module
 from evalsuite.distill.dose import DOSES, Study, measure, run_doses
+from evalsuite.distill.training import DivergedError
 from sim.shared.curves import read_curves
 from sim.shared.errors import InputError, RunInterrupted
 from sim.shared.paths import cache_dir
@@ -122,6 +123,21 @@ def test_epochs_train_longer_on_the_same_tokens_and_seeds_buy_other_text(recipe_
 def test_a_study_that_says_nothing_is_refused(recipe_of: Any, study: Study, told: str) -> None:
     with pytest.raises(InputError, match=told):
         measure_checked(recipe_of(), study)
+
+
+def test_a_loss_that_is_no_number_says_what_is_kept(recipe_of: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = module._decay
+
+    def decay(trunk: Any, steps: int, on_step: Any) -> None:
+        if trunk.step > 5:
+            trunk.student.model.norm.weight.data[0] = float("nan")
+        real(trunk, steps, on_step)
+
+    monkeypatch.setattr(module, "_decay", decay)
+    with pytest.raises(DivergedError, match=r"of the dose of 256 tokens; smaller doses.*lower method\.learning_rate"):
+        measure(recipe_of(), STUDY)
+    monkeypatch.undo()
+    assert len(measure(recipe_of(), Study(doses=(0, 64)))) == 2
 
 
 def test_terms_that_end_before_the_largest_dose_are_told(recipe_of: Any) -> None:
