@@ -17,7 +17,7 @@ from typing import Literal
 from sim.shared.errors import InputError
 
 # Listed, not discovered: a benchmark exists when it stands here.
-NAMES = ("cli", "market", "scorer")
+NAMES = ("cli", "distill", "market", "scorer")
 
 
 @dataclass(frozen=True)

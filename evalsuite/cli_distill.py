@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from evalsuite.distill.card import Student
 
 distill_app = typer.Typer(no_args_is_help=True, help="Students: make them from a teacher by a recipe.")
 
@@ -46,9 +50,133 @@ def run_command(
         emit_json({"rows": [asdict(student) for student in students]})
     else:
         for student in students:
-            typer.echo(
-                f"{student.name}: {student.layers} layers, {student.training_tokens} training tokens over "
-                f"{student.distinct_teacher_tokens} distinct teacher tokens, KL to {student.parent} "
-                f"{student.held_out_kl_pruned_nats:.3f} -> {student.held_out_kl_nats:.3f} nats a token"
-            )
+            typer.echo(_line(student))
     next_command(f"undercut eval run --models {students[0].parent},{students[0].name} --suite mini")
+
+
+@distill_app.command("dose")
+def dose_command(
+    recipe: Annotated[str, typer.Argument(help="YAML file, or name of a shipped recipe.")],
+    doses: Annotated[str, typer.Option(help="Distinct teacher tokens, separated by commas.")] = "",
+    seeds: Annotated[str, typer.Option(help="Seeds of the text, separated by commas.")] = "0",
+    epochs: Annotated[int, typer.Option(help="Times that each token is trained on.")] = 1,
+    out: Annotated[Path | None, typer.Option(help="Output folder; by default runs/dose-RECIPE.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
+) -> None:
+    """Measure what a recipe's student is worth for the tokens that it bought: table, fitted curve, chart. Resumes."""
+    import shlex
+
+    from evalsuite.distill.dose import DEFAULT_DOSES, Study, run_doses
+    from evalsuite.distill.recipe import read_recipe
+    from sim.shared.console import emit_json, next_command
+    from sim.shared.curves import read_curves
+
+    read = read_recipe(recipe)
+    folder = out or Path("runs") / f"dose-{read.name}"
+    study = Study(tuple(_numbers("--doses", doses)) or DEFAULT_DOSES, tuple(_numbers("--seeds", seeds)), epochs)
+    given = ["--doses", ",".join(map(str, study.doses)), "--seeds", seeds, "--epochs", str(epochs)]
+    command = shlex.join(["undercut", "distill", "dose", recipe, *given, "--out", str(folder)])
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    table = run_doses(read, study, folder, command)
+    curves = read_curves(folder / "curves.parquet")
+    if json:
+        emit_json({"rows": table.to_dict("records"), "curves": curves.to_dict("records")})
+    else:
+        for row in table.to_dict("records"):
+            typer.echo(
+                f"{row['distinct_teacher_tokens']:>9,} tokens, seed {row['seed']}: "
+                f"KL {row['held_out_kl_nats']:.3f} nats a token, "
+                f"people's text {row['human_nats_per_byte']:.4f} nats a byte "
+                f"(the teacher {row['own_human_nats_per_byte']:.4f})"
+            )
+        for row in curves.to_dict("records"):
+            typer.echo(
+                f"{row['outcome']}: asymptote {row['e']:.4g} [{row['e_low']:.4g}, {row['e_high']:.4g}], exponent "
+                f"{row['b']:.3g} [{row['b_low']:.3g}, {row['b_high']:.3g}]; against the teacher's "
+                f"{row['teacher_outcome']:.4g}: {row['verdict']}"
+            )
+        if curves.empty:
+            typer.echo("four doses are the least that a curve can be fitted to")
+        typer.echo(f"tables and chart: {folder}")
+    next_command(f"undercut distill run {recipe}")
+
+
+@distill_app.command("scaling")
+def scaling_command(
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
+) -> None:
+    """Fit the scaling law of distillation again to published runs, with some held out, and print its error."""
+    from dataclasses import asdict
+
+    from evalsuite.distill.scaling import scaling_fits, shipped_points
+    from sim.shared.console import emit_json, next_command
+
+    fits = scaling_fits(shipped_points())
+    if json:
+        emit_json({"rows": [asdict(fit) for fit in fits]})
+    else:
+        typer.echo(f"{'held out':<28} {'runs':>5} {'error':>7} {'held out':>9} {'error':>7}")
+        for fit in fits:
+            held = f"{fit.held_out_error:.2%}" if fit.held_out_runs else ""
+            typer.echo(f"{fit.held_out:<28} {fit.runs:>5} {fit.error:>7.2%} {fit.held_out_runs:>9} {held:>7}")
+        typer.echo(
+            f"{fits[0].below_teacher:.0%} of the runs have the student below its teacher's loss, which the formula "
+            "cannot express"
+        )
+    next_command("undercut distill dose demo")
+
+
+@distill_app.command("outputs")
+def outputs_command(
+    remove: Annotated[bool, typer.Option("--remove", help="Remove them all; they can be bought again.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
+) -> None:
+    """What teachers told and is kept in the cache, by teacher and regime; with --remove, free the room."""
+    from evalsuite.distill import outputs
+    from sim.shared.console import emit_json
+
+    rows = []
+    for folder in outputs.kept_folders():
+        meta = outputs.read_meta(folder)
+        size = sum(path.stat().st_size for path in folder.iterdir())
+        regime = str(meta.regime["kind"]) if meta is not None else "of another version"
+        tokens = (folder / outputs.RECORDS_NAME).stat().st_size // meta.record_bytes if meta is not None else 0
+        rows.append({"folder": folder.name, "regime": regime, "tokens": tokens, "bytes": size, "removed": remove})
+        if remove:
+            outputs.remove(folder)
+    if json:
+        emit_json({"rows": rows})
+        return
+    for row in rows:
+        done = "removed" if remove else "kept"
+        typer.echo(f"{row['folder']}: {row['regime']}, {row['tokens']:,} tokens, {row['bytes']:,} bytes, {done}")
+    typer.echo(f"{len(rows)} kept by teacher and regime" if not remove else f"{len(rows)} removed")
+
+
+def _line(student: Student) -> str:
+    """What a student is, in one line."""
+    told = (
+        f"{student.name}: {student.layers} layers, {student.training_tokens} training tokens over "
+        f"{student.distinct_teacher_tokens} distinct teacher tokens, "
+    )
+    before, after = student.held_out_kl_pruned_nats, student.held_out_kl_nats
+    if before is not None and after is not None:
+        told += f"KL to {student.parent} {before:.3f} -> {after:.3f} nats a token, "
+    told += f"its text {student.held_out_nats_per_byte_start:.3f} -> {student.held_out_nats_per_byte:.3f} nats a byte"
+    if student.bill is not None and student.bill.paid_usd > 0:
+        told += f", {student.bill.paid_usd:.4f} USD paid"
+    return told
+
+
+def _numbers(option: str, text: str) -> list[int]:
+    """Whole numbers from a list separated by commas.
+
+    Raises:
+        InputError: for anything else.
+    """
+    from sim.shared.errors import InputError
+
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if not all(part.isdigit() for part in parts) or (text and not parts):
+        raise InputError(option, "", text, "whole numbers from 0 upwards, separated by commas", "correct the option")
+    return [int(part) for part in parts]

@@ -8,7 +8,22 @@ from typing import TYPE_CHECKING
 from sim.shared.errors import InputError
 
 if TYPE_CHECKING:
+    import torch
     from transformers import PreTrainedModel
+
+
+def layers_of(model: PreTrainedModel) -> torch.nn.ModuleList:
+    """The decoder's layers.
+
+    Raises:
+        InputError: if the model has no list of them.
+    """
+    import torch
+
+    layers = getattr(getattr(model, "model", None), "layers", None)
+    if not isinstance(layers, torch.nn.ModuleList):
+        raise InputError("student.kind", "", type(model).__name__, "a decoder with model.layers", "use another teacher")
+    return layers
 
 
 def keep_layers(teacher: PreTrainedModel, keep: tuple[int, ...]) -> PreTrainedModel:
@@ -19,11 +34,7 @@ def keep_layers(teacher: PreTrainedModel, keep: tuple[int, ...]) -> PreTrainedMo
     """
     import torch
 
-    layers = getattr(getattr(teacher, "model", None), "layers", None)
-    if not isinstance(layers, torch.nn.ModuleList):
-        raise InputError(
-            "student.kind", "", type(teacher).__name__, "a decoder with model.layers", "use another teacher"
-        )
+    layers = layers_of(teacher)
     if keep[-1] >= len(layers):
         raise InputError("student.keep", "", keep[-1], f"layers 0 to {len(layers) - 1}", "correct the recipe")
     student = copy.deepcopy(teacher)

@@ -1,12 +1,27 @@
-"""A recipe: everything that decides which student comes out, as frozen data."""
+"""A recipe: everything that decides which student comes out, as frozen data.
+
+teacher and access   who is asked, and on which terms
+student              what the training starts from
+text                 what the teacher writes
+method               what the student is trained on, and how
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
+from evalsuite.distill.access import (
+    Access,
+    Defence,
+    FullProbabilities,
+    Part,
+    Regime,
+    TextOnly,
+    TopEntries,
+)
 from sim.shared.errors import InputError, raise_all
 from sim.shared.manifest import sha256_of_json
 from sim.shared.paths import shipped_or_path
@@ -14,12 +29,10 @@ from sim.shared.yaml import read_yaml
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 
-
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+Count = Annotated[int, Field(ge=1)]
 
 
-class DepthPruning(_Part):
+class DepthPruning(Part):
     """Layers of the teacher that stay, by index from 0, in order."""
 
     kind: Literal["depth"]
@@ -32,11 +45,65 @@ class DepthPruning(_Part):
         return self
 
 
-class LogitDistillation(_Part):
-    """Forward KL from the teacher's full token probabilities, over text that the teacher wrote."""
+class ImportantLayers(Part):
+    """The layers that matter most, measured on a few rows of the teacher's text; see `evalsuite.distill.importance`."""
 
-    kind: Literal["logit_kd"]
-    training_tokens: Annotated[int, Field(ge=1)] = Field(description="tokens trained on, epochs included")
+    kind: Literal["important_layers"]
+    layers: Count
+    measure: Literal["kl", "block_influence"] = "kl"
+    rows: Annotated[int, Field(ge=1, le=64)] = 2
+
+
+class WidthPruning(Part):
+    """All layers stay, each with fewer of its units, those that are most active; None keeps all."""
+
+    kind: Literal["width"]
+    intermediate_size: Count | None = None
+    key_value_heads: Count | None = None
+    hidden_size: Count | None = None
+    rows: Annotated[int, Field(ge=1, le=64)] = 4
+
+    @model_validator(mode="after")
+    def _something(self) -> WidthPruning:
+        if (self.intermediate_size, self.key_value_heads, self.hidden_size) == (None, None, None):
+            raise ValueError("name at least one of intermediate_size, key_value_heads and hidden_size")
+        return self
+
+
+class FromScratch(Part):
+    """A new model of a given size with random weights; `tokenizer` names another model's, none is the teacher's."""
+
+    kind: Literal["scratch"]
+    layers: Count
+    hidden_size: Count
+    intermediate_size: Count
+    heads: Count
+    key_value_heads: Count
+    tokenizer: str | None = None
+
+    @model_validator(mode="after")
+    def _divides(self) -> FromScratch:
+        if self.hidden_size % (2 * self.heads) or self.heads % self.key_value_heads:
+            raise ValueError("hidden_size must be a multiple of twice the heads, heads one of key_value_heads")
+        return self
+
+
+class SameShape(Part):
+    """The teacher's own shape, from its weights or from random ones."""
+
+    kind: Literal["same"]
+    start: Literal["teacher", "random"] = "random"
+
+
+StudentStart = Annotated[
+    DepthPruning | ImportantLayers | WidthPruning | FromScratch | SameShape, Field(discriminator="kind")
+]
+
+
+class Training(Part):
+    """How the student is trained: AdamW, linear warm-up, then a half cosine down to a tenth of the rate."""
+
+    training_tokens: Count = Field(description="tokens trained on, epochs included")
     learning_rate: Annotated[float, Field(gt=0, le=1)]
     warmup_share: Annotated[float, Field(ge=0, lt=1)] = 0.1
     sequence_tokens: Annotated[int, Field(ge=8, le=8192)] = 128
@@ -44,30 +111,125 @@ class LogitDistillation(_Part):
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
 
 
-class TeacherText(_Part):
-    """Text that the teacher writes: distinct tokens, in batches, sampled at a temperature."""
+class LogitDistillation(Training):
+    """Forward KL from the teacher's full token probabilities, over text that the teacher wrote."""
+
+    kind: Literal["logit_kd"]
+
+
+class TopEntryDistillation(Training):
+    """Cross-entropy with the teacher's likely entries and draws from its tail; `renormalised` cuts the tail off."""
+
+    kind: Literal["topk_kd"]
+    tail: Literal["draws", "renormalised"] = "draws"
+
+
+class OutputsOnly(Training):
+    """Cross-entropy on what the teacher wrote, and nothing else (sequence-level distillation, Kim and Rush 2016)."""
+
+    kind: Literal["outputs"]
+
+
+class BornAgain(Training):
+    """Self-distillation (Furlanello et al. 2018): each generation starts anew and learns from the one before.
+
+    The first learns from the teacher's full probabilities; the text stays the teacher's.
+    """
+
+    kind: Literal["born_again"]
+    generations: Annotated[int, Field(ge=2, le=10)] = 2
+
+
+class OnPolicy(Training):
+    """The teacher judges the student's own text, token by token; see `evalsuite.distill.on_policy`.
+
+    `training_tokens` are those that the student writes; `sequence_tokens` is the length of the rows on which it is
+    measured.
+    """
+
+    kind: Literal["on_policy"]
+    answer_tokens: Annotated[int, Field(ge=4, le=1024)] = 64
+    beta: Annotated[float, Field(ge=0, le=1)] = 1.0
+    temperature: Annotated[float, Field(gt=0, le=5)] = 1.0
+
+    @property
+    def least_steps(self) -> int:
+        """Steps where every answer is as long as it may be."""
+        return max(self.training_tokens // (self.batch_sequences * self.answer_tokens), 1)
+
+
+Method = Annotated[
+    LogitDistillation | TopEntryDistillation | OutputsOnly | BornAgain | OnPolicy, Field(discriminator="kind")
+]
+
+
+class TeacherText(Part):
+    """Text that the teacher writes: distinct tokens, in batches, sampled at a temperature (0: the likeliest)."""
 
     tokens: Annotated[int, Field(ge=64)]
     batch: Annotated[int, Field(ge=1, le=512)] = 64
     answer_tokens: Annotated[int, Field(ge=8, le=1024)] = 96
-    temperature: Annotated[float, Field(gt=0, le=5)] = 1.0
+    temperature: Annotated[float, Field(ge=0, le=5)] = 1.0
 
 
-class Recipe(_Part):
+class Recipe(Part):
     """How a student is made."""
 
     version: Literal[1] = 1
     name: Annotated[str, Field(pattern=NAME_PATTERN)]
     teacher: str
-    student: DepthPruning
+    access: Access | None = Field(default=None, description="none: what the method needs, at no price")
+    student: StudentStart
     text: TeacherText
-    method: LogitDistillation
+    method: Method
     seed: Annotated[int, Field(ge=0)] = 0
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Recipe:
+        granted = self.terms.granted.kind
+        wanted = REGIMES_OF[self.method.kind]
+        if granted not in wanted:
+            raise ValueError(
+                f"the method {self.method.kind} needs the regime {' or '.join(wanted)}, the teacher gives {granted}; "
+                "change access, or use the method outputs"
+            )
+        other = isinstance(self.student, FromScratch) and self.student.tokenizer is not None
+        if other and self.method.kind != "outputs":
+            raise ValueError(
+                f"the method {self.method.kind} compares probabilities token by token and needs the teacher's "
+                "tokenizer; leave student.tokenizer out, or use the method outputs"
+            )
+        if isinstance(self.student, SameShape) and self.student.start == "teacher" and self.method.kind != "outputs":
+            raise ValueError("a student with the teacher's own weights has nothing to learn from its probabilities")
+        return self
+
+    @property
+    def terms(self) -> Access:
+        """The terms on which the teacher is met."""
+        if self.access is not None:
+            return self.access
+        return Access(regime=DEFAULT_REGIMES[self.method.kind])
 
     @property
     def sha256(self) -> str:
         """Hash of the content."""
         return sha256_of_json(self.model_dump(mode="json"))
+
+
+REGIMES_OF: dict[str, tuple[str, ...]] = {
+    "logit_kd": ("full",),
+    "topk_kd": ("topk",),
+    "outputs": ("text", "topk", "full"),
+    "born_again": ("full",),
+    "on_policy": ("full",),
+}
+DEFAULT_REGIMES: dict[str, TextOnly | TopEntries | FullProbabilities] = {
+    "logit_kd": FullProbabilities(),
+    "topk_kd": TopEntries(),
+    "outputs": TextOnly(),
+    "born_again": FullProbabilities(),
+    "on_policy": FullProbabilities(),
+}
 
 
 def read_recipe(argument: str) -> Recipe:
@@ -83,14 +245,30 @@ def read_recipe(argument: str) -> Recipe:
         problems = []
         for item in error.errors(include_url=False):
             unknown = item["type"] == "extra_forbidden"
-            allowed = ", ".join(_fields(item["loc"][:-1])) if unknown else item["msg"]
-            field = ".".join(str(step) for step in item["loc"])
-            problems.append(InputError(str(path), field, item.get("input", ""), allowed, "correct the recipe"))
+            allowed = ", ".join(_fields(item["loc"][:-1])) if unknown else item["msg"].removeprefix("Value error, ")
+            field = ".".join(str(step) for place, step in enumerate(item["loc"]) if not place or step not in KINDS)
+            received = "" if item["type"] == "value_error" and not item["loc"] else item.get("input", "")
+            problems.append(InputError(str(path), field, received, allowed, "correct the recipe"))
         raise_all(problems)
         raise
 
 
+def _variants(union: object) -> list[type[BaseModel]]:
+    return list(get_args(get_args(union)[0]))
+
+
+# The tag of each variant, by which pydantic names a place inside a union.
+KINDS: dict[str, type[BaseModel]] = {
+    get_args(variant.model_fields["kind"].annotation)[0]: variant
+    for union in (StudentStart, Method, Regime, Defence)
+    for variant in _variants(union)
+}
+
+
 def _fields(location: tuple[int | str, ...]) -> list[str]:
-    parts: dict[str, type[BaseModel]] = {"student": DepthPruning, "text": TeacherText, "method": LogitDistillation}
-    part = parts.get(str(location[0]), Recipe) if location else Recipe
-    return list(part.model_fields)
+    if not location:
+        return list(Recipe.model_fields)
+    if len(location) > 1 and str(location[-1]) in KINDS:
+        return list(KINDS[str(location[-1])].model_fields)
+    sections: dict[str, type[BaseModel]] = {"access": Access, "text": TeacherText}
+    return list(sections.get(str(location[0]), Recipe).model_fields)

@@ -4,25 +4,31 @@ from __future__ import annotations
 
 import itertools
 import json
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
+from evalsuite.distill.access import Access
+from evalsuite.distill.account import Account
 from evalsuite.distill.prompts import prompts
 from evalsuite.distill.recipe import TeacherText
-from evalsuite.models import LoadedModel
+from evalsuite.distill.room import room
+from evalsuite.distill.teacher import Teacher, TeacherLostError
 from evalsuite.suites.mini import mini
 from evalsuite.suites.overlap import Detector
-from sim.shared.console import Progress
+from sim.shared.console import Progress, note
 from sim.shared.errors import InputError
-from sim.shared.manifest import library_versions, sha256_of_json
+from sim.shared.manifest import sha256_of_json
 from sim.shared.paths import cache_dir, write_text
 
 if TYPE_CHECKING:
     import torch
 
-
 BARREN_BATCHES = 8
+FORMAT = 2
+STREAM_OF_BATCH = 1_000_003
 
 
 @dataclass(frozen=True)
@@ -32,12 +38,16 @@ class Corpus:
     Attributes:
         documents: what the teacher wrote, without its prompts, and apart from the mini suite.
         left_out: documents that held an item of the suite, or text made from one of its templates.
-        seconds: what the writing took (0 where it came from the cache).
+        seconds: what the writing took now (0 where it came from the cache).
+        teacher_seconds: what it took the teacher, whenever that was.
+        ended: why there are fewer tokens than were wanted: the budget, or a refusal; "" where there are not.
     """
 
     documents: tuple[tuple[int, ...], ...]
     left_out: int
     seconds: float
+    teacher_seconds: float = 0.0
+    ended: Literal["", "budget", "refused"] = ""
 
     @property
     def tokens(self) -> int:
@@ -45,107 +55,115 @@ class Corpus:
         return sum(len(document) for document in self.documents)
 
 
-def write_corpus(teacher: LoadedModel, settings: TeacherText, seed: int) -> Corpus:
-    """At least `settings.tokens` tokens that the teacher samples in answer to our prompts, apart from the mini suite.
+@dataclass
+class _Kept:
+    """Batches of answers as they came, and the seconds that each took."""
 
-    Same weights, tokenizer, settings, seed, threads and library versions: the same text. Each batch is kept when it is
-    written, so that an interrupted writing goes on at the batch that it was in.
+    path: Path
+    batches: list[list[list[int]]]
+    seconds: list[float]
+
+    def add(self, batch: list[list[int]], seconds: float) -> None:
+        self.batches.append(batch)
+        self.seconds.append(seconds)
+        with room("the cache of teacher texts", self.path.parent, "what was written before is kept"):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            write_text(self.path, json.dumps({"batches": self.batches, "seconds": self.seconds}))
+
+
+def write_corpus(teacher: Teacher, account: Account, settings: TeacherText, seed: int) -> Corpus:
+    """At least `settings.tokens` tokens that the teacher writes in answer to our prompts, apart from the mini suite.
+
+    Fewer where the budget ends or the accounts are banned; `Corpus.ended` says which. Same teacher, settings, seed and
+    limits: the same text. Each batch is kept when it is written, so that an interrupted writing goes on at the batch
+    that it was in.
+
+    Raises:
+        InputError: if nothing that it writes can be used, or nothing is granted.
+        TeacherLostError: if it dies; what it wrote is kept.
     """
-    import time
-
-    key = sha256_of_json(
-        {
-            "weights": teacher.weights_sha256,
-            "tokenizer": teacher.tokenizer_sha256,
-            "prompts": prompts(),
-            "settings": settings.model_dump(mode="json") | {"tokens": 0},
-            "seed": seed,
-            "dtype": teacher.dtype,
-            "threads": teacher.threads,
-            "libraries": library_versions(),
-        }
-    )
-    path = cache_dir() / "texts" / f"{key}.json"
-    batches = _read(path)
+    wanted = {
+        **teacher.identity,
+        "format": FORMAT,
+        "prompts": prompts(),
+        "settings": settings.model_dump(mode="json") | {"tokens": 0},
+        "seed": seed,
+        "limits": _limits(teacher.access),
+    }
+    kept = _read(cache_dir() / "texts" / f"{sha256_of_json(wanted)}.json")
     detector = Detector(mini())
-    kept: list[list[int]] = []
-    left_out = 0
+    documents: list[list[int]] = []
+    left_out, tokens, now_s = 0, 0, 0.0
+    ended: Literal["", "budget", "refused"] = ""
+    used = 0
+    with Progress("the teacher's text", settings.tokens, "tokens") as progress:
+        for index in itertools.count():
+            if tokens >= settings.tokens:
+                break
+            if index >= BARREN_BATCHES and not documents:
+                raise InputError(
+                    "text", "", f"{BARREN_BATCHES} batches without a document that can be used",
+                    "a teacher that writes text of its own", "name another teacher, or more answer_tokens",
+                )  # fmt: skip
+            granted = account.grant(settings.batch, settings.answer_tokens)
+            if granted == 0:
+                ended = "refused" if account.refused else "budget"
+                break
+            if index >= len(kept.batches):
+                started_s = time.monotonic()
+                kept.add(_ask(teacher, index, granted, settings, seed, tokens), time.monotonic() - started_s)
+                now_s += kept.seconds[-1]
+            used = index + 1
+            account.take(queries=granted, written_tokens=sum(map(len, kept.batches[index])))
+            for document in kept.batches[index]:
+                if document and detector.overlaps(teacher.tokenizer.decode(document, skip_special_tokens=True)):
+                    left_out += 1
+                elif document:
+                    documents.append(document)
+            progress.advance(sum(map(len, documents)) - tokens)
+            tokens = sum(map(len, documents))
+    if ended:
+        note(f"the teacher gave {tokens} of {settings.tokens} tokens: {_WHY[ended]}")
+    return Corpus(_cut(documents, settings.tokens), left_out, now_s, sum(kept.seconds[:used]), ended)
 
-    def take(batch: list[list[int]]) -> None:
-        nonlocal left_out
-        for document in batch:
-            if detector.overlaps(teacher.tokenizer.decode(document, skip_special_tokens=True)):
-                left_out += 1
-            else:
-                kept.append(document)
 
-    for batch in batches:
-        if sum(map(len, kept)) < settings.tokens:
-            take(batch)
-    started_s = time.monotonic()
-    if sum(map(len, kept)) < settings.tokens:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        first = len(batches)
-        with Progress("the teacher writes", settings.tokens - sum(map(len, kept)), "tokens") as progress:
-            for index in itertools.count(len(batches)):
-                before = sum(map(len, kept))
-                if index - first >= BARREN_BATCHES and not kept:
-                    raise InputError(
-                        "text", "", f"{BARREN_BATCHES} batches without a document that can be used",
-                        "a teacher that writes text of its own", "name another teacher, or more answer_tokens",
-                    )  # fmt: skip
-                batches.append(_answers(teacher, _prompts(index, settings.batch), settings, seed * 1_000_003 + index))
-                write_text(path, json.dumps(batches))
-                take(batches[-1])
-                progress.advance(sum(map(len, kept)) - before)
-                if sum(map(len, kept)) >= settings.tokens:
-                    break
-        return Corpus(_cut(kept, settings.tokens), left_out, time.monotonic() - started_s)
-    return Corpus(_cut(kept, settings.tokens), left_out, 0.0)
+_WHY = {"budget": "the budget is spent", "refused": "all accounts are banned"}
 
 
-def corpus_texts(teacher: LoadedModel, corpus: Corpus) -> list[str]:
+def corpus_texts(teacher: Teacher, corpus: Corpus) -> list[str]:
     """The documents as text, for checks of what the student saw."""
     return [teacher.tokenizer.decode(document, skip_special_tokens=True) for document in corpus.documents]
+
+
+def pack(documents: Sequence[Sequence[int]], separator: int, length: int) -> torch.Tensor:
+    """Documents one after the other, a separator behind each, as rows (R, length); the rest of the last is dropped."""
+    import torch
+
+    stream = [token for document in documents for token in (*document, separator)]
+    rows = max(len(stream) // length, 1)
+    stream = stream[: rows * length] + [separator] * max(rows * length - len(stream), 0)
+    return torch.tensor(stream, dtype=torch.long).reshape(rows, length)
+
+
+def _ask(teacher: Teacher, index: int, granted: int, settings: TeacherText, seed: int, tokens: int) -> list[list[int]]:
+    asked = _prompts(index, settings.batch)[:granted]
+    try:
+        return teacher.write(asked, settings, seed * STREAM_OF_BATCH + index)
+    except TeacherLostError as error:
+        raise TeacherLostError(f"{error}; {tokens} tokens that it wrote are kept; run it again to go on") from error
+
+
+def _limits(access: Access) -> dict[str, object]:
+    """Of the terms what decides which queries are answered."""
+    return access.model_dump(
+        mode="json", exclude={"regime", "price_in_usd_per_mtok", "price_out_usd_per_mtok"}, exclude_defaults=True
+    )
 
 
 def _prompts(index: int, size: int) -> list[str]:
     """The prompts of a batch; after the last prompt they begin again, and sampling differs by batch."""
     every = prompts()
     return [every[place % len(every)] for place in range(index * size, (index + 1) * size)]
-
-
-def _answers(teacher: LoadedModel, batch: list[str], settings: TeacherText, seed: int) -> list[list[int]]:
-    import torch
-
-    tokenizer = teacher.tokenizer
-    tokenizer.padding_side = "left"
-    if tokenizer.pad_token_id is None:
-        tokenizer.pad_token = tokenizer.eos_token
-    texts = [
-        tokenizer.apply_chat_template([{"role": "user", "content": text}], add_generation_prompt=True, tokenize=False)
-        if tokenizer.chat_template
-        else f"{text}\n\n"  # a base model goes on writing
-        for text in batch
-    ]
-    encoded = tokenizer(texts, return_tensors="pt", padding=True, add_special_tokens=False)
-    with torch.random.fork_rng(), torch.inference_mode():
-        torch.manual_seed(seed)
-        out: torch.Tensor = teacher.model.generate(
-            **encoded,
-            max_new_tokens=settings.answer_tokens,
-            do_sample=True,
-            temperature=settings.temperature,
-            top_k=0,
-            top_p=1.0,
-            pad_token_id=tokenizer.pad_token_id,
-        )
-    ends = {tokenizer.eos_token_id, tokenizer.pad_token_id}
-    answers = []
-    for row in out[:, encoded["input_ids"].shape[1] :].tolist():
-        stop = next((index for index, token in enumerate(row) if token in ends), len(row))
-        answers.append(row[:stop])
-    return [answer for answer in answers if answer]
 
 
 def _cut(documents: list[list[int]], tokens: int) -> tuple[tuple[int, ...], ...]:
@@ -160,8 +178,8 @@ def _cut(documents: list[list[int]], tokens: int) -> tuple[tuple[int, ...], ...]
     return tuple(out)
 
 
-def _read(path: Path) -> list[list[list[int]]]:
+def _read(path: Path) -> _Kept:
     if not path.is_file():
-        return []
-    loaded: list[list[list[int]]] = json.loads(path.read_text(encoding="utf-8"))
-    return loaded
+        return _Kept(path, [], [])
+    loaded = json.loads(path.read_text(encoding="utf-8"))
+    return _Kept(path, loaded["batches"], loaded["seconds"])

@@ -59,11 +59,14 @@ def test_a_copied_item_is_found_and_ordinary_prose_is_not() -> None:
 @pytest.mark.slow
 @pytest.mark.teacher
 def test_the_training_text_of_the_demo_holds_no_item_and_no_template() -> None:
+    from evalsuite.distill.account import Account
     from evalsuite.distill.recipe import read_recipe
+    from evalsuite.distill.teacher import LocalTeacher
     from evalsuite.distill.text import corpus_texts, write_corpus
     from evalsuite.models import load, resolve
 
     recipe = read_recipe("demo")
-    teacher = load(resolve(recipe.teacher))
-    found = training_overlap(corpus_texts(teacher, write_corpus(teacher, recipe.text, recipe.seed)), TASKS)
+    teacher = LocalTeacher(load(resolve(recipe.teacher)), recipe.terms)
+    corpus = write_corpus(teacher, Account(recipe.terms, recipe.seed), recipe.text, recipe.seed)
+    found = training_overlap(corpus_texts(teacher, corpus), TASKS)
     assert (found.items_found, found.skeletons_found) == ((), ())
