@@ -132,7 +132,7 @@ class Forward:
         if half:
             halves = [Batch(batch.prefix, batch.rows[:half]), Batch(batch.prefix, batch.rows[half:])]
         elif batch.prefix or len(batch.rows[0].segments) > 1:
-            self._prefix = ((), [])
+            self.forget()
             halves = paths(batch)
         else:
             raise InputError(
@@ -296,6 +296,10 @@ class Forward:
             nats[inside] = (logits[here, mine] - logits.logsumexp(dim=-1)[here]).to(nats.dtype)
             best[inside] = logits.argmax(dim=-1)[here] == mine
         return nats.tolist(), best.tolist()
+
+    def forget(self) -> None:
+        """Let go of the last prefix's keys and values."""
+        self._prefix = ((), [])
 
     def _cache(self, prefix: tuple[int, ...], rows: int) -> DynamicCache:
         """Keys and values of a prefix, for `rows` rows; those of the last prefix are kept."""

@@ -155,6 +155,7 @@ class SharedPrefixLM(StockLM):
                 self.cache_hook.add_partial("loglikelihood", requests[one.request][0], out[one.request])
             read = 0 if self._recalled else sum(len(part.tokens) for row in batch.rows for part in row.segments)
             self._advance(len(scored), read)
+        self.forward.forget()
         return out
 
     def loglikelihood_rolling(self, requests: Any, disable_tqdm: bool = False) -> list[float]:
@@ -249,6 +250,7 @@ class SharedPrefixLM(StockLM):
                     self.notes.confidence[requests[index].args[0]] = answer["nats"] / max(len(answer["tokens"]), 1)
                 self.cache_hook.add_partial("generate_until", requests[index].args, out[index])
             self._advance(len(indices), read)
+        self.forward.forget()
         return out
 
     def _answers(self, batch: Batch) -> list[Answer]:
