@@ -56,10 +56,12 @@ class Endpoint(BaseModel):
     version: str = ""
     tokenizer: str = ""
     sends: Literal["tokens", "text"] = "tokens"
-    key_env: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = None
+    # Capitals alone: a key written here by mistake is then no name, and is refused without being repeated.
+    key_env: Annotated[str, Field(pattern=r"^[A-Z_][A-Z0-9_]*$")] | None = None
     usd_per_mtok_in: Usd | None = None
     usd_per_mtok_out: Usd | None = None
     price_date: datetime.date | None = None
+    price_source: str = ""
     price_of: Annotated[str, Field(pattern=r"^[^/\s]+/\S+$")] | None = None
     budget_usd: Annotated[float, Field(gt=0)] | None = None
     timeout_s: Annotated[float, Field(gt=0, le=3600)] = 60.0
@@ -106,7 +108,7 @@ class Endpoint(BaseModel):
         """The key, from the environment; "" where none is needed.
 
         Raises:
-            InputError: if the variable is empty.
+            InputError: if the variable is empty, or holds what no header can carry.
         """
         if self.key_env is None:
             return ""
@@ -116,17 +118,26 @@ class Endpoint(BaseModel):
                 f"endpoint {self.name}", "key_env", self.key_env, "a variable of the environment that holds the key",
                 f"set it: export {self.key_env}=...",
             )  # fmt: skip
+        if not found.isascii() or not found.isprintable():
+            raise InputError(
+                f"endpoint {self.name}", "key_env", self.key_env, "a key of printable ASCII", "set the variable again"
+            )
         return found
 
 
 @dataclass(frozen=True)
 class EndpointPrice:
-    """A list price: USD per million tokens read and written, its date, and where it stands."""
+    """A list price: USD per million tokens read and written, its date, and where it stands.
+
+    Attributes:
+        cited: whether it stands somewhere, and was not only typed.
+    """
 
     usd_in: float
     usd_out: float
     date: str
     source: str
+    cited: bool
 
     def usd(self, tokens_in: int, tokens_out: int) -> float:
         """USD of that many tokens."""
@@ -139,7 +150,7 @@ def read_endpoint(path: Path) -> Endpoint:
     Raises:
         InputError, InputErrors: for a file that cannot be read, or fields that are wrong, all at once.
     """
-    return read_described(Endpoint, path)
+    return read_described(Endpoint, path, frozenset({"base_url", "key_env"}))
 
 
 def price_of(endpoint: Endpoint) -> EndpointPrice | None:
@@ -151,7 +162,9 @@ def price_of(endpoint: Endpoint) -> EndpointPrice | None:
     """
     if endpoint.usd_per_mtok_in is not None and endpoint.usd_per_mtok_out is not None:
         date = endpoint.price_date.isoformat() if endpoint.price_date else ""
-        return EndpointPrice(endpoint.usd_per_mtok_in, endpoint.usd_per_mtok_out, date, "the endpoint's description")
+        source = endpoint.price_source or "the endpoint's description"
+        cited = bool(endpoint.price_source and date)
+        return EndpointPrice(endpoint.usd_per_mtok_in, endpoint.usd_per_mtok_out, date, source, cited)
     if endpoint.price_of is None:
         return None
     try:
@@ -163,14 +176,25 @@ def price_of(endpoint: Endpoint) -> EndpointPrice | None:
     provider, _, model = endpoint.price_of.partition("/")
     # A thousand tokens: where long prompts cost more, this is the price of the usual ones.
     asked = genai_prices.Usage(input_tokens=SAMPLE_TOKENS, output_tokens=SAMPLE_TOKENS)
+    today = datetime.datetime.now(datetime.UTC).replace(minute=30, second=0, microsecond=0)
     try:
-        found = genai_prices.calc_price(asked, model_ref=model, provider_id=provider)
+        # Some prices hang on the hour; the dearest counts, whenever a run begins.
+        hours = [
+            genai_prices.calc_price(
+                asked, model_ref=model, provider_id=provider, genai_request_timestamp=today.replace(hour=hour)
+            )
+            for hour in range(24)
+        ]
     except LookupError as error:
         raise InputError(
             f"endpoint {endpoint.name}", "price_of", endpoint.price_of, "provider/model as genai-prices spells it",
             f"correct it, or give usd_per_mtok_in and usd_per_mtok_out ({error})",
         ) from error  # fmt: skip
-    package = f"genai-prices {version('genai-prices')}"
-    today = datetime.datetime.now(datetime.UTC).date().isoformat()
     scale = TOKENS_PER_MTOK / SAMPLE_TOKENS
-    return EndpointPrice(float(found.input_price) * scale, float(found.output_price) * scale, today, package)
+    return EndpointPrice(
+        usd_in=float(max(found.input_price for found in hours)) * scale,
+        usd_out=float(max(found.output_price for found in hours)) * scale,
+        date=today.date().isoformat(),
+        source=f"genai-prices {version('genai-prices')}",
+        cited=True,
+    )

@@ -15,7 +15,7 @@ import numpy as np
 
 from evalsuite.suites.suite import TaskRef
 from evalsuite.suites.task import TASK_CLASSES
-from sim.shared.catalog import Catalog, make_catalog
+from sim.shared.catalog import CATALOG, Catalog, make_catalog
 from sim.shared.quality import (
     QUALITY_CEILING,
     QUALITY_FLOOR,
@@ -78,19 +78,17 @@ def publish(
     by_phase = {(cost.model, cost.phase): cost for cost in costs}
     rows: list[dict[str, object]] = []
     for task_class in TASK_CLASSES:
-        # A task on which one of the models has no scored item says nothing that compares.
-        inside = [
-            task
-            for task in tasks
-            if task.task_class == task_class
-            and not task.floor
-            and all(((scored["model"] == m.model) & (scored["task"] == task.name)).any() for m in models)
-        ]
-        if not inside:
+        counted = [task for task in tasks if task.task_class == task_class and not task.floor]
+        has = {(entry.model, task.name): _any(scored, entry.model, task.name) for entry in models for task in counted}
+        # A model without any scored item of the class has no row there, and takes none from the others. Of the rest, a
+        # task on which one of them has no scored item says nothing that compares.
+        here = [entry for entry in models if any(has[entry.model, task.name] for task in counted)]
+        inside = [task for task in counted if all(has[entry.model, task.name] for entry in here)]
+        if not here or not inside:
             continue
-        scores = {entry.model: _class_score(scored, entry.model, inside) for entry in models}
+        scores = {entry.model: _class_score(scored, entry.model, inside) for entry in here}
         informative = any(s.raw_quality > ABOVE_CHANCE_STDERRS * s.stderr for s in scores.values())
-        for entry in models:
+        for entry in here:
             score = scores[entry.model]
             theta = theta_of_quality(score.quality)
             row: dict[str, object] = {
@@ -112,12 +110,17 @@ def publish(
                 "source": f"undercut eval run, suite {suite}",
                 "licence": entry.licence,
             }
-            if entry.teacher in scores:
-                row["theta_gap"], row["theta_gap_stderr"] = _gap(scored, entry.model, entry.teacher, inside)
+            gap = _gap(scored, entry.model, entry.teacher, inside) if entry.teacher in scores else None
+            if gap is not None:
+                row["theta_gap"], row["theta_gap_stderr"] = gap
             row |= _price_columns(entry.price)
             row |= _cost_columns(by_phase.get((entry.model, "prefill")), by_phase.get((entry.model, "decode")))
             rows.append(row)
-    return make_catalog(pd.DataFrame(rows), "the measured catalog")
+    return make_catalog(pd.DataFrame(rows, columns=CATALOG.column_names), "the measured catalog")
+
+
+def _any(scored: pd.DataFrame, model: str, task: str) -> bool:
+    return bool(((scored["model"] == model) & (scored["task"] == task)).any())
 
 
 def _class_score(scored: pd.DataFrame, model: str, tasks: Sequence[TaskRef]) -> _ClassScore:
@@ -141,8 +144,8 @@ def _class_score(scored: pd.DataFrame, model: str, tasks: Sequence[TaskRef]) -> 
     )
 
 
-def _gap(scored: pd.DataFrame, student: str, teacher: str, tasks: Sequence[TaskRef]) -> tuple[float, float]:
-    """Theta of the student less the teacher's, and its standard error, on the items that both answered.
+def _gap(scored: pd.DataFrame, student: str, teacher: str, tasks: Sequence[TaskRef]) -> tuple[float, float] | None:
+    """Theta of the student less the teacher's, and its standard error, on the items that both answered; None for none.
 
     The error is from a bootstrap that resamples clusters with both answers in them. It is at least that of half an
     item, which is all that is left where both are right (or wrong) throughout; and where a quality is at the end of
@@ -151,6 +154,8 @@ def _gap(scored: pd.DataFrame, student: str, teacher: str, tasks: Sequence[TaskR
     means, draws, separate, items = [], [], np.zeros(2), 0
     for place, task in enumerate(tasks):
         both = paired(scored, teacher, student, task.name)
+        if both.empty:
+            continue
         correct = np.column_stack([both["correct_teacher"], both["correct_student"]]).astype(float)
         clusters = list(both["cluster"])
         sampled = bootstrap_means(correct, clusters, BOOTSTRAP_SEED + place)
@@ -160,6 +165,8 @@ def _gap(scored: pd.DataFrame, student: str, teacher: str, tasks: Sequence[TaskR
         draws.append(((sampled * count + 0.5) / (count + 1.0) - task.chance) / (1.0 - task.chance))
         errors = np.array([accuracy_stderr(correct[:, side], clusters) for side in (0, 1)])
         separate += (errors / (1.0 - task.chance)) ** 2
+    if not means:
+        return None
     quality = np.clip(np.mean(means, axis=0), QUALITY_FLOOR, QUALITY_CEILING)
     grid = np.linspace(-8.0, 8.0, 3201)
     known = np.array([quality_of_theta(float(theta)) for theta in grid])
@@ -169,7 +176,7 @@ def _gap(scored: pd.DataFrame, student: str, teacher: str, tasks: Sequence[TaskR
     spread = float((thetas[:, 1] - thetas[:, 0]).std(ddof=1))
     least = 0.5 / items / float(slopes.min())
     if ((quality <= QUALITY_FLOOR) | (quality >= QUALITY_CEILING)).any():
-        least = max(least, float(np.sqrt(((np.sqrt(separate) / len(tasks) / slopes) ** 2).sum())))
+        least = max(least, float(np.sqrt(((np.sqrt(separate) / len(means) / slopes) ** 2).sum())))
     return float(theta[1] - theta[0]), max(spread, least)
 
 
@@ -188,7 +195,7 @@ def _price_columns(price: EndpointPrice | None) -> dict[str, object]:
     return {
         "price_in_usd_per_mtok": price.usd_in,
         "price_out_usd_per_mtok": price.usd_out,
-        "price_evidence": "cited",
+        "price_evidence": "cited" if price.cited else "assumed",
     }
 
 

@@ -21,6 +21,7 @@ from sim.shared.manifest import sha256_of_json
 
 TEMPLATE_TOKENS = 64  # that a server's chat template may add to a prompt, at most
 MOST_TOKENS = 256  # of an answer whose task sets no limit; lm-eval's own default
+EMPTY_BY_FORCE = ("length", "content_filter")
 VERSION = 1  # of what is kept of an answer
 
 
@@ -31,9 +32,9 @@ class _Remote(Noting):
     max_length: int
     eos_string: str | None
     tokenizer: Any
+    tok_encode: Callable[..., Any]
     cache_hook: Any
     _create_payload: Callable[..., dict[str, Any]]
-    parse_generations: Callable[..., list[Any]]
 
     def _fetch(
         self, asks: Sequence[Ask], names: Sequence[tuple[str, ...]], read: Callable[[int, Any], Any]
@@ -60,11 +61,17 @@ class _Remote(Noting):
             usage.add(kept[0]["tokens_in"], kept[0]["tokens_out"], kept[0]["bytes_in"])
             self.work.recalled_requests += 1
         self._advance(len(asks) - len(new), 0)
+        # Equal requests are asked once.
+        by_key: dict[str, list[int]] = {}
+        for place in new:
+            by_key.setdefault(keys[place], []).append(place)
+        distinct = [places[0] for places in by_key.values()]
 
         def on_reply(index: int, reply: Reply) -> None:
-            place = new[index]
+            place = distinct[index]
+            mine = by_key[keys[place]]
             if reply.error:
-                self.notes.failed[names[place]] = reply.error
+                self.notes.failed |= {names[other]: reply.error for other in mine}
             else:
                 found = {
                     "value": reply.value,
@@ -72,15 +79,17 @@ class _Remote(Noting):
                     "tokens_out": reply.tokens_out,
                     "bytes_in": len("".join(names[place]).encode()),
                 }
-                out[place] = reply.value
+                for other in mine:
+                    out[other] = reply.value
                 usage.add(found["tokens_in"], found["tokens_out"], found["bytes_in"])
                 self.work.computed_tokens += reply.tokens_in
                 if self._memory:
                     self._memory.keep({keys[place]: found})
-            self._advance(1, reply.tokens_in)
+            self._advance(len(mine), reply.tokens_in)
 
         if new:
-            self.wire.ask([asks[place] for place in new], lambda index, body: read(new[index], body), on_reply)
+            wanted = [asks[place] for place in distinct]
+            self.wire.ask(wanted, lambda index, body: read(distinct[index], body), on_reply)
         return out
 
     def generate_until(self, requests: Any, disable_tqdm: bool = False) -> list[str]:
@@ -95,28 +104,25 @@ class _Remote(Noting):
             most_out = int(settings["max_gen_toks"])
             chat = isinstance(prompt, JsonChatStr)
             text = prompt.prompt if chat else prompt
+            names.append((text,))
+            if self._too_long(text, most_out):
+                self.notes.cut.add((text,))
             messages = json.loads(text) if chat else text
             stops.append([stop for stop in settings["until"] or () if stop])
             eos = self.eos_string if self.tokenizer is not None else None
             payload = self._create_payload(messages, generate=True, gen_kwargs=settings, seed=0, eos=eos)
             turns = len(messages) if chat else 1
             asks.append(Ask(payload, len(text.encode()) + turns * TEMPLATE_TOKENS, most_out))
-            names.append((text,))
-        found = self._fetch(asks, names, lambda index, body: self._text(body, stops[index]))
+        found = self._fetch(asks, names, lambda index, body: _written(body, stops[index]))
         texts = ["" if value is None else str(value) for value in found]
         for request, name, text in zip(requests, names, texts, strict=True):
             if name not in self.notes.failed:
                 self.cache_hook.add_partial("generate_until", (name[0], request.args[1]), text)
         return texts
 
-    def _text(self, body: dict[str, Any], stops: list[str]) -> str:
-        try:
-            found = self.parse_generations(outputs=body)[0]
-        except (LookupError, TypeError, AttributeError) as error:
-            raise Unreadable(f"the reply holds no answer ({type(error).__name__}: {error})") from None
-        if not isinstance(found, str):
-            raise Unreadable("the reply holds no text; a model that thinks may need more tokens")
-        return str(postprocess_generated_text(found, stop=stops, think_end_token=None))
+    def _too_long(self, text: str, most_out: int) -> bool:
+        """Whether a prompt leaves no room for its answer, as far as a tokenizer is known."""
+        return self.tokenizer is not None and len(self.tok_encode(text)) + most_out > self.wire.endpoint.context_tokens
 
 
 class CompletionsLM(_Remote, LocalCompletionsAPI):
@@ -194,6 +200,29 @@ class ChatLM(_Remote, LocalChatCompletion):
         )
         self.wire = wire
         self.begin_notes(memory, memory_keys, on_requests)
+
+
+def _written(body: dict[str, Any], stops: list[str]) -> str:
+    """What a server wrote, up to the first stop. lm-eval's own reading turns an answer that is none into an empty one.
+
+    Raises:
+        Unreadable: if there is no text, or none because the limit or a filter came before it.
+    """
+    try:
+        choice = body["choices"][0]
+        text = choice["message"]["content"] if "message" in choice else choice["text"]
+        why = choice.get("finish_reason")
+    except (LookupError, TypeError, AttributeError) as error:
+        raise Unreadable(f"the reply holds no answer ({type(error).__name__}: {error})") from None
+    if not isinstance(text, str):
+        raise Unreadable("the reply holds no text; a model that thinks may need more tokens")
+    if not text and why in EMPTY_BY_FORCE:
+        raise Unreadable(f"the reply is empty, finish_reason {why!r}")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise Unreadable("the reply holds half of a character") from None
+    return str(postprocess_generated_text(text, stop=stops, think_end_token=None))
 
 
 def _likelihood(body: dict[str, Any], tokens: int, start: int) -> tuple[float, bool]:

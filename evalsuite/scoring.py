@@ -150,6 +150,8 @@ def _score(
         return ScoredModel(_named(frames, tasks, spec), 0.0, work, {})
 
     asked = subject.wire or subject.loaded
+    if subject.wire:
+        _remember_spending(subject.wire, store)
     started_s = time.monotonic()
     read = 0
 
@@ -172,6 +174,14 @@ def _score(
             frames[name] = keep_samples(store, keys[name], samples) if name in keys else samples_table(samples)
             progress.advance(left.pop(name), f"{spec.name} {name}")
     return ScoredModel(_named(frames, tasks, spec), time.monotonic() - started_s, work, usage)
+
+
+def _remember_spending(wire: Wire, store: Store) -> None:
+    """Let a budget hold over runs: what was or may have been spent is kept before each request is sent."""
+    key = f"spent/{wire.endpoint.identity}"
+    before = store.recall([key])
+    wire.spent_usd = float(before[0]["usd"]) if before else 0.0
+    wire.on_spent = lambda usd: store.keep({key: {"usd": usd}})
 
 
 def _named(frames: dict[str, pd.DataFrame], tasks: Sequence[TaskRef], spec: ModelSpec) -> pd.DataFrame:

@@ -1,9 +1,10 @@
 """JSON requests to an OpenAI-compatible server: repeated where that helps, bounded in time and money, never with a key
 in a message.
 
-Asked again, after a growing pause (Retry-After is respected): 408, 429, 5xx, a broken connection, a reply that is late
-or no JSON. Not asked again: any other refusal. 401, 403 and 404 end the run, since every other request would meet them
-too. When no reply came for many requests in a row, the rest is not asked.
+Asked again, after a growing pause (Retry-After is respected, up to ten minutes): 408, 429, 5xx, a broken connection, a
+reply that is late or no JSON. Not asked again: any other refusal. 401, 403 and 404 end the run while nothing has been
+answered, since every other request would meet them too; later they are one prompt's. When no reply came for many
+requests in a row, the rest is not asked.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import json
+import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -24,8 +26,10 @@ if TYPE_CHECKING:
 
 LARGEST_REPLY_BYTES = 64 * 2**20
 LONGEST_PAUSE_S = 60.0
+LONGEST_ASKED_PAUSE_S = 600.0
+JITTER = 0.25  # of a pause, at random, so that requests that failed together do not come back together
 SILENT_REQUESTS = 10  # in a row, after which a server is taken for dead
-AGAIN = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
+AGAIN = frozenset({408, 409, 425, 429, *range(500, 600)})
 FATAL = frozenset({401, 403, 404})
 SHOWN = 160  # characters of a server's own words in a message
 
@@ -93,15 +97,21 @@ class Wire:
     Args:
         endpoint: where to, with limits.
         pause_s: the first pause between two attempts; it doubles.
+
+    Attributes:
+        spent_usd: that count against the budget; set it to what was spent before.
+        on_spent: called with all that is or may be spent, before each request is sent and when it has ended.
     """
 
     def __init__(self, endpoint: Endpoint, pause_s: float = 0.5) -> None:
         self.endpoint = endpoint
         self.price: EndpointPrice | None = price_of(endpoint)
         self.spent_usd = 0.0
+        self.on_spent: Callable[[float], None] = lambda usd: None
         self._key = endpoint.key()
         self._pause_s = pause_s
         self._silent = 0
+        self._answered = False
 
     def __repr__(self) -> str:
         return f"Wire({self.endpoint.name})"
@@ -134,8 +144,7 @@ class Wire:
         read: Callable[[int, dict[str, Any]], Any],
         on_reply: Callable[[int, Reply], None],
     ) -> None:
-        left = None if self.endpoint.budget_usd is None else self.endpoint.budget_usd - self.spent_usd
-        purse = Purse(left)
+        purse = Purse(self.endpoint.budget_usd, self.spent_usd, self.on_spent)
         timeout = http.ClientTimeout(total=self.endpoint.timeout_s)
         waiting = iter(enumerate(asks))
 
@@ -145,7 +154,11 @@ class Wire:
 
         try:
             async with (
-                http.ClientSession(timeout=timeout, headers=self._headers()) as session,
+                http.ClientSession(
+                    timeout=timeout,
+                    headers=self._headers(),
+                    connector=http.TCPConnector(limit=self.endpoint.concurrent),
+                ) as session,
                 asyncio.TaskGroup() as tasks,
             ):
                 for _ in range(min(self.endpoint.concurrent, len(asks))):
@@ -153,7 +166,7 @@ class Wire:
         except ExceptionGroup as group:
             raise group.exceptions[0] from None
         finally:
-            self.spent_usd += purse.spent_usd
+            self.spent_usd = purse.spent_usd
 
     async def _reply(
         self, session: aiohttp.ClientSession, purse: Purse, ask: Ask, read: Callable[[dict[str, Any]], Any]
@@ -192,7 +205,7 @@ class Wire:
         attempts: int,
     ) -> Reply:
         most_usd = self._usd(ask.most_in, ask.most_out)
-        await purse.reserve(most_usd)
+        reserved_usd = await purse.reserve(most_usd)
         used_usd = most_usd  # of a reply that never came whole
         try:
             body = await self._body(session, ask.payload)
@@ -206,8 +219,8 @@ class Wire:
                 used_usd = 0.0
             raise
         finally:
-            await purse.settle(most_usd, used_usd)
-        self._silent = 0
+            await purse.settle(reserved_usd, used_usd)
+        self._silent, self._answered = 0, True
         return Reply(value, "", tokens_in, tokens_out, attempts)
 
     def _usd(self, tokens_in: int, tokens_out: int) -> float:
@@ -227,9 +240,10 @@ class Wire:
             raise _Again(self._clean(f"no connection: {error.strerror or type(error).__name__}"), silent=True) from None
         except (aiohttp.ClientError, ConnectionError) as error:
             raise _Again(f"the connection broke: {type(error).__name__}", billed=True) from None
+        text = self._clean(text)
         try:
             body = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise _Again(f"the reply is no JSON: {self._words(text)}", billed=True) from None
         if not isinstance(body, dict):
             raise _Again(f"the reply is no JSON object: {self._words(text)}", billed=True)
@@ -238,7 +252,7 @@ class Wire:
     def _refuse(self, status: int, text: str, pause_s: float) -> None:
         said = self._words(text)
         reason = f"HTTP {status}: {said}" if said else f"HTTP {status}"
-        if status in FATAL:
+        if status in FATAL and not self._answered:
             raise InputError(
                 f"endpoint {self.endpoint.name}",
                 self.endpoint.url,
@@ -253,15 +267,18 @@ class Wire:
     def _pause(self, state: Any) -> float:
         """Seconds to the next attempt: doubling, or what the server asks for."""
         failed = state.outcome.exception()
-        grown = self._pause_s * 2 ** (state.attempt_number - 1)
-        return float(min(max(grown, getattr(failed, "pause_s", 0.0)), LONGEST_PAUSE_S))
+        grown_s = min(self._pause_s * 2 ** (state.attempt_number - 1), LONGEST_PAUSE_S)
+        asked_s = min(getattr(failed, "pause_s", 0.0), LONGEST_ASKED_PAUSE_S)
+        return max(grown_s, asked_s) * (1.0 + JITTER * random.random())
 
     def _headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self._key}"} if self._key else {}
 
     def _clean(self, text: str) -> str:
-        """A server's words without the key, should it say it."""
-        return text.replace(self._key, "***") if self._key else text
+        """A server's words without the key, should it say it, as it is or as JSON writes it."""
+        if not self._key:
+            return text
+        return text.replace(self._key, "***").replace(json.dumps(self._key)[1:-1], "***")
 
     def _words(self, text: str) -> str:
         """The beginning of a reply in one line. Cleaned before it is cut, else half a key could stay."""

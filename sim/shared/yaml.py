@@ -74,8 +74,13 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return parse_yaml(text, source)
 
 
-def read_described(kind: type[Described], path: Path) -> Described:
+def read_described(kind: type[Described], path: Path, unrepeated: frozenset[str] = frozenset()) -> Described:
     """The pydantic model that a YAML file describes.
+
+    Args:
+        kind: the model.
+        path: of the file.
+        unrepeated: fields whose value no message repeats, since it may hold a secret; with any, unknown fields too.
 
     Raises:
         InputError, InputErrors: for a file that cannot be read, or fields that are wrong, all at once.
@@ -92,7 +97,7 @@ def read_described(kind: type[Described], path: Path) -> Described:
                 InputError(
                     str(path),
                     ".".join(map(str, item["loc"])),
-                    "nothing" if item["type"] == "missing" else item.get("input", ""),
+                    _received(item, unrepeated),
                     f"only {fields}" if item["type"] == "extra_forbidden" else item["msg"],
                     "correct the description",
                 )
@@ -100,6 +105,16 @@ def read_described(kind: type[Described], path: Path) -> Described:
             ]
         )
         raise
+
+
+def _received(item: Any, unrepeated: frozenset[str]) -> Any:
+    """What to repeat of a wrong value: nothing of what may be a secret, and not the file as a whole."""
+    if item["type"] == "missing":
+        return "nothing"
+    if not item["loc"]:
+        return ""
+    unknown = item["type"] == "extra_forbidden"
+    return "(not repeated)" if item["loc"][0] in unrepeated or (unknown and unrepeated) else item.get("input", "")
 
 
 def parse_yaml(text: str, source: str) -> dict[str, Any]:

@@ -101,16 +101,44 @@ def test_a_chat_writes_and_is_refused_where_likelihoods_are_compared(
     assert [asked["messages"][-1]["role"] for asked in server.requests] == ["user"] * 4
 
 
-@pytest.mark.parametrize("task", [CHOICE, WRITTEN])
+NESTED = b'{"choices": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+
+
+@pytest.mark.parametrize(("api", "task"), [("completions", CHOICE), ("chat", WRITTEN)])
 @pytest.mark.parametrize(
     "wrong",
-    [(200, {}, b'{"choices": [{"lo', 0.0), answer({"choices": [{"index": 0}]}), answer({"error": "x"}, 500)],
-    ids=["half a JSON", "no answer in it", "HTTP 500"],
+    [
+        (200, {}, b'{"choices": [{"lo', 0.0),
+        (200, {}, NESTED, 0.0),
+        answer({"choices": [{"index": 0}]}),
+        answer({"choices": [{"index": 0, "message": {"content": None}, "text": None}]}),
+        answer({"choices": [{"message": {"content": ""}, "text": "", "finish_reason": "length"}]}),
+        answer({"choices": [{"message": {"content": "\ud800 x"}, "text": "\ud800 x"}]}),
+        answer({"error": "x"}),
+        answer({"error": "x"}, 522),
+    ],
+    ids=["half", "nested", "no answer", "null", "cut off", "half a character", "an error as a success", "HTTP 522"],
 )
-def test_what_a_server_does_not_answer_is_an_error_and_is_asked_again_next_time(
-    task: str, wrong: Answer, tmp_path: Path, teacher: LoadedModel, server: ModelServer
+def test_what_is_no_answer_is_an_error_of_its_item(
+    api: str, task: str, wrong: Answer, tmp_path: Path, teacher: LoadedModel, server: ModelServer
 ) -> None:
-    faulty = Faulty(server, wrong)
+    tasks = find_suite("mini", tasks=[task]).tasks
+    with serving(Faulty(server, wrong)) as address:
+        far = described(tmp_path, address, str(teacher.directory), api=api)
+        found = evaluate(Wire(read_endpoint(Path(far))), tasks, 9).samples[task]
+    errors = [sample for sample in found if sample.error]
+    assert 0 < len(errors) < 9
+    assert not any(sample.correct or sample.answer for sample in errors)
+    if api == "completions":
+        for sample, same in zip(found, here(teacher, task, 9), strict=True):
+            assert sample.error or (sample.correct, sample.answer) == (same.correct, same.answer)
+
+
+@pytest.mark.parametrize("task", [CHOICE, WRITTEN])
+def test_what_was_not_answered_is_asked_again_next_time(
+    task: str, tmp_path: Path, teacher: LoadedModel, server: ModelServer
+) -> None:
+    faulty = Faulty(server, answer({"error": "x"}, 500))
     with serving(faulty) as address:
         far = described(tmp_path, address, str(teacher.directory))
         first = run(tmp_path, [far], [task], limit=9)
@@ -118,15 +146,12 @@ def test_what_a_server_does_not_answer_is_an_error_and_is_asked_again_next_time(
         faulty.faults = False
         second = run(tmp_path, [far], [task], limit=9)
     assert 0 < first.errors < 9
-    broken = first.samples[first.samples["error"] != ""]
-    assert not broken["correct"].any()
     assert int(first.quality["n"].iloc[0]) == 9 - first.errors
     assert int(first.quality["errors"].iloc[0]) == first.errors
     assert second.errors == 0
     asked_again = len(server.requests) - answered
     assert first.errors <= asked_again <= first.errors * 2  # a choice has two requests, one of which may be kept
-    whole = here(teacher, task, 9)
-    assert list(second.samples["correct"]) == [sample.correct for sample in whole]
+    assert list(second.samples["correct"]) == [sample.correct for sample in here(teacher, task, 9)]
 
 
 def test_usage_at_the_list_price_is_a_ledger_of_its_own(
@@ -191,6 +216,39 @@ def test_a_reached_budget_leaves_errors_that_say_so(tmp_path: Path, teacher: Loa
     errors = found.samples[found.samples["error"] != ""]["error"]
     assert all("not asked: the budget of 0.5 USD could be passed" in error for error in errors)
     assert float(read_run(found.out).usage["usd"].sum()) <= 0.5
+
+
+def test_a_budget_holds_over_runs(tmp_path: Path, teacher: LoadedModel, address: str) -> None:
+    prices = {"usd_per_mtok_in": 1000.0, "usd_per_mtok_out": 1000.0, "budget_usd": 0.5, "concurrent": 1}
+    far = described(tmp_path, address, str(teacher.directory), **prices)
+    first = run(tmp_path, [far], [WRITTEN], limit=20)
+    second = run(tmp_path, [far], [WRITTEN], limit=20)
+    assert first.errors == second.errors > 0
+    spent = float(read_run(second.out).usage["usd"].sum())
+    assert 0 < spent <= 0.5
+    prices["budget_usd"] = 5.0
+    more = run(tmp_path, [described(tmp_path, address, str(teacher.directory), **prices)], [WRITTEN], limit=20)
+    assert more.errors == 0
+
+
+def test_equal_questions_are_asked_once(tmp_path: Path, server: ModelServer, address: str) -> None:
+    items = [{"context": "Two and two are", "answer": "four", "item": name} for name in "abc"]
+    (tmp_path / "sums.jsonl").write_text("\n".join(json.dumps(item) for item in items), encoding="utf-8")
+    task = {"name": "sums", "file": "sums.jsonl", "task_class": "reason", "kind": "generate", "most_tokens": 2}
+    (tmp_path / "sums.yaml").write_text(yaml.safe_dump(task), encoding="utf-8")
+    found = run_eval([described(tmp_path, address)], str(tmp_path / "sums.yaml"), tmp_path / "run")
+    assert (len(found.samples), found.errors, len(server.requests)) == (3, 0, 1)
+
+
+def test_one_broken_model_takes_nothing_from_the_others(tmp_path: Path, teacher: LoadedModel) -> None:
+    with serving(lambda *_: answer({"error": "x"})) as address:
+        far = described(tmp_path, address, role="student", parent="teacher")
+        found = run(tmp_path, [str(teacher.directory), far], [WRITTEN])
+        alone = run(tmp_path, [far], [WRITTEN])
+    assert found.errors == alone.errors == 4
+    assert found.catalog.models == ["teacher"]
+    assert alone.catalog.models == []
+    assert set(read_run(found.out).samples["model"]) == {"teacher", "far"}
 
 
 @pytest.mark.slow

@@ -138,6 +138,36 @@ def test_a_missing_key_is_told_before_anything_is_asked(monkeypatch: pytest.Monk
         Wire(endpoint("http://127.0.0.1:1/v1", key_env="FAR_KEY"))
 
 
+def test_a_key_that_a_good_reply_repeats_is_taken_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FAR_KEY", KEY)
+    with serving(lambda *_: answer(completion(f"you sent {KEY}", 1, 1))) as address:
+        [reply] = asked(quick(address, key_env="FAR_KEY"))
+    assert reply.value == "you sent ***"
+
+
+def test_a_key_that_no_header_can_carry_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FAR_KEY", "sk-\x07secret")
+    with pytest.raises(InputError, match="printable") as caught:
+        Wire(endpoint("http://127.0.0.1:1/v1", key_env="FAR_KEY"))
+    assert "secret" not in str(caught.value)
+
+
+def test_a_prompt_that_is_refused_later_is_one_error_and_ends_nothing() -> None:
+    def script(number: int, path: str, payload: dict[str, Any], headers: dict[str, str]) -> Answer:
+        return answer({"error": "moderated"}, 403) if payload["prompt"] == "question 1" else GOOD
+
+    with serving(script) as address:
+        replies = asked(quick(address, concurrent=1), 3)
+    assert [reply.value for reply in replies] == ["four", None, "four"]
+    assert "HTTP 403" in replies[1].error
+
+
+def test_as_many_connections_are_open_as_requests_under_way() -> None:
+    with serving(lambda *_: answer(completion("four", 1, 1), wait_s=1.5)) as address:
+        replies = asked(quick(address, concurrent=150, timeout_s=2.9, attempts=1), 150)
+    assert [reply.error for reply in replies if reply.error] == []
+
+
 PRICED = {"usd_per_mtok_in": 1e6, "usd_per_mtok_out": 1e6}  # a dollar a token
 
 
@@ -167,6 +197,14 @@ def test_replies_that_use_less_than_they_could_leave_room_for_more() -> None:
     assert wire.spent_usd == pytest.approx(30.0)
 
 
+def test_a_server_that_counts_more_than_can_be_is_believed_from_then_on() -> None:
+    with serving(lambda *_: answer(completion("a", 100, 20))) as address:  # 120 USD, where 12 were possible
+        wire = quick(address, budget_usd=300.0, concurrent=1, **PRICED)
+        replies = asked(wire, 10)
+    assert sum(reply.value == "a" for reply in replies) == 2  # a third could pass 300
+    assert wire.spent_usd == pytest.approx(240.0)
+
+
 def test_refusals_are_free_and_silence_is_paid_for() -> None:
     with serving(lambda *_: answer({}, 500)) as address:
         refused = quick(address, budget_usd=100.0, **PRICED)
@@ -184,6 +222,28 @@ def test_a_budget_holds_over_all_that_a_wire_is_asked() -> None:
         first, second = asked(wire, 2), asked(wire, 5)
     assert [reply.value for reply in first] == ["four", "four"]
     assert sum(reply.value == "four" for reply in second) == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"key": "sk-SECRET"},
+        {"base_url": "https://me:SECRET@host/v1"},
+        {"base_url": "https://host/v1?api_key=SECRET"},
+        {"key_env": "sk-SECRET"},
+        {"key_env": "gsk_SECRET"},
+        {"key": "sk-SECRET", "budget_usd": 1.0},
+    ],
+)
+def test_a_secret_in_the_wrong_place_is_not_repeated(tmp_path: Path, change: dict[str, Any]) -> None:
+    import yaml
+
+    path = tmp_path / "far.yaml"
+    settings = {"name": "far", "api": "completions", "base_url": "http://127.0.0.1:1/v1", "model": "m"} | change
+    path.write_text(yaml.safe_dump(settings), encoding="utf-8")
+    with pytest.raises((InputError, InputErrors)) as caught:
+        read_endpoint(path)
+    assert "SECRET" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
