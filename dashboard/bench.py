@@ -17,7 +17,7 @@ from typing import Literal
 from sim.shared.errors import InputError
 
 # Listed, not discovered: a benchmark exists when it stands here.
-NAMES = ("cli", "distill", "market", "scorer")
+NAMES = ("cli", "market", "scorer", "distill")
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,6 @@ place, where automatic differentiation would keep three copies of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -65,15 +64,57 @@ class Evaluated:
     head_gradient: torch.Tensor | None
 
 
-def evaluate(hidden: torch.Tensor, head: torch.Tensor, targets: Targets, train_head: bool = False) -> Evaluated:
-    """Loss and gradients of a student's last hidden states (N, D) under its head (V, D)."""
-    match targets:
-        case FullTargets():
-            return _sweep(hidden, head, train_head, lambda part, logits: _full(part, logits, targets))
-        case SparseTargets():
-            return _sweep(hidden, head, train_head, lambda part, logits: _sparse(part, logits, targets))
-        case TextTargets():
-            return _sweep(hidden, head, train_head, lambda part, logits: _text(part, logits, targets))
+class Scratch:
+    """Memory for logits, kept between calls: to have it given anew costs as much time as the softmax itself."""
+
+    def __init__(self) -> None:
+        self._held: dict[tuple[str, int, torch.dtype], torch.Tensor] = {}
+
+    def take(self, name: str, count: int, width: int, dtype: torch.dtype) -> torch.Tensor:
+        """Room for (count, width) numbers, whatever they were before; count is at most POSITIONS_AT_ONCE."""
+        import torch
+
+        key = (name, width, dtype)
+        if key not in self._held:
+            self._held[key] = torch.empty(POSITIONS_AT_ONCE, width, dtype=dtype)
+        return self._held[key][:count]
+
+
+def evaluate(
+    hidden: torch.Tensor,
+    head: torch.Tensor,
+    targets: Targets,
+    train_head: bool = False,
+    scratch: Scratch | None = None,
+) -> Evaluated:
+    """Loss and gradients of a student's last hidden states (N, D) under its head (V, D).
+
+    `scratch` is kept by who calls this often; it must not cross in and out of inference mode.
+    """
+    import torch
+
+    room = scratch or Scratch()
+    count = hidden.shape[0]
+    gradient = torch.empty_like(hidden)
+    head_gradient = torch.zeros_like(head, dtype=torch.float32) if train_head else None
+    total = 0.0
+    with torch.no_grad():
+        for start in range(0, count, POSITIONS_AT_ONCE):
+            part = slice(start, start + POSITIONS_AT_ONCE)
+            log_q = _log_probs(hidden[part], head, room, "student")
+            match targets:
+                case FullTargets():
+                    loss, pull = _full(part, log_q, targets, room)
+                case SparseTargets():
+                    loss, pull = _sparse(part, log_q, targets)
+                case TextTargets():
+                    loss, pull = _text(part, log_q, targets)
+            total += loss
+            low = room.take("low", len(pull), pull.shape[1], hidden.dtype).copy_(pull)
+            gradient[part] = low @ head / count
+            if head_gradient is not None:
+                head_gradient += (low.T @ hidden[part]).float() / count
+    return Evaluated(total / count, gradient, head_gradient)
 
 
 def sparse_targets(ids: np.ndarray, log_probs: np.ndarray, tail: np.ndarray, renormalised: bool) -> SparseTargets:
@@ -100,57 +141,39 @@ def rounded(log_probs: torch.Tensor, decimals: int | None) -> torch.Tensor:
     return log_probs if decimals is None else torch.log_softmax(log_probs.round(decimals=decimals), dim=-1)
 
 
-def _sweep(
-    hidden: torch.Tensor,
-    head: torch.Tensor,
-    train_head: bool,
-    part_of: Callable[[slice, torch.Tensor], tuple[torch.Tensor, torch.Tensor]],
-) -> Evaluated:
-    """Some hundred positions at a time: `part_of` turns logits into (summed loss, gradient in them)."""
+def _log_probs(hidden: torch.Tensor, head: torch.Tensor, room: Scratch, name: str) -> torch.Tensor:
+    """Log-probabilities (n, V) in float32, of logits in the head's precision."""
     import torch
 
-    count = hidden.shape[0]
-    gradient = torch.empty_like(hidden)
-    head_gradient = torch.zeros_like(head, dtype=torch.float32) if train_head else None
-    total = torch.zeros((), dtype=torch.float64)
-    for start in range(0, count, POSITIONS_AT_ONCE):
-        part = slice(start, start + POSITIONS_AT_ONCE)
-        loss, pull = part_of(part, (hidden[part] @ head.T).float())
-        total += loss
-        pull = pull.to(hidden.dtype)
-        gradient[part] = pull @ head / count
-        if head_gradient is not None:
-            head_gradient += (pull.T @ hidden[part]).float() / count
-    return Evaluated(float(total) / count, gradient, head_gradient)
+    count, width = len(hidden), len(head)
+    logits = torch.mm(hidden, head.T, out=room.take("low", count, width, head.dtype))
+    wide = room.take("wide", count, width, torch.float32).copy_(logits)
+    return torch.log_softmax(wide, dim=-1, out=room.take(name, count, width, torch.float32))
 
 
-def _full(part: slice, logits: torch.Tensor, targets: FullTargets) -> tuple[torch.Tensor, torch.Tensor]:
+def _full(part: slice, log_q: torch.Tensor, targets: FullTargets, room: Scratch) -> tuple[float, torch.Tensor]:
+    """Summed KL, and its gradient in the logits in the place of `log_q`."""
     import torch
 
-    teacher_log = torch.log_softmax((targets.hidden[part] @ targets.head.T).float(), dim=-1)
-    teacher_log = rounded(teacher_log, targets.decimals)
-    student_log = torch.log_softmax(logits, dim=-1)
-    teacher_p = teacher_log.exp()
-    loss = (teacher_p * (teacher_log - student_log)).sum(dtype=torch.float64)
-    return loss, student_log.exp_().sub_(teacher_p)
+    log_p = rounded(_log_probs(targets.hidden[part], targets.head, room, "teacher"), targets.decimals)
+    p = torch.exp(log_p, out=room.take("wide", len(log_p), log_p.shape[1], torch.float32))
+    apart = log_p.sub_(log_q)
+    pull = log_q.exp_().sub_(p)
+    return float(p.mul_(apart).sum(dtype=torch.float64)), pull
 
 
-def _sparse(part: slice, logits: torch.Tensor, targets: SparseTargets) -> tuple[torch.Tensor, torch.Tensor]:
+def _sparse(part: slice, log_q: torch.Tensor, targets: SparseTargets) -> tuple[float, torch.Tensor]:
     import torch
 
     ids, weights = targets.ids[part], targets.weights[part]
-    log_norm = torch.logsumexp(logits, dim=-1, keepdim=True)
-    mass = weights.sum(dim=-1, keepdim=True)
-    loss = (mass * log_norm).sum(dtype=torch.float64) - (weights * logits.gather(1, ids)).sum(dtype=torch.float64)
-    pull = logits.sub_(log_norm).exp_().mul_(mass)
+    loss = -float((weights * log_q.gather(1, ids)).sum(dtype=torch.float64))
+    pull = log_q.exp_().mul_(weights.sum(dim=-1, keepdim=True))
     return loss, pull.scatter_add_(1, ids, -weights)
 
 
-def _text(part: slice, logits: torch.Tensor, targets: TextTargets) -> tuple[torch.Tensor, torch.Tensor]:
+def _text(part: slice, log_q: torch.Tensor, targets: TextTargets) -> tuple[float, torch.Tensor]:
     import torch
 
     tokens = targets.tokens[part, None]
-    log_norm = torch.logsumexp(logits, dim=-1, keepdim=True)
-    loss = (log_norm - logits.gather(1, tokens)).sum(dtype=torch.float64)
-    pull = logits.sub_(log_norm).exp_()
-    return loss, pull.scatter_add_(1, tokens, -torch.ones_like(log_norm))
+    loss = -float(log_q.gather(1, tokens).sum(dtype=torch.float64))
+    return loss, log_q.exp_().scatter_add_(1, tokens, log_q.new_full((len(log_q), 1), -1.0))

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from evalsuite.distill.losses import Targets, TextTargets, evaluate
+from evalsuite.distill.losses import Scratch, Targets, TextTargets, evaluate
 from evalsuite.distill.recipe import Training as Settings
 from evalsuite.distill.room import room
 from sim.shared.errors import UndercutError
@@ -101,6 +101,7 @@ class Trainee:
     def __post_init__(self) -> None:
         import torch
 
+        self._scratch = Scratch()
         self._precision = next(self.student.parameters()).dtype
         self._fixed = self.student.lm_head.weight.detach().clone() if self.frozen_head else None
         cast(self.student, torch.float32)
@@ -136,7 +137,7 @@ class Trainee:
         told = mine[:, :-1] if isinstance(targets, TextTargets) else mine
         hidden = told.detach().flatten(0, 1).to(self._precision)
         head = self._fixed if self._fixed is not None else self.student.lm_head.weight.detach().to(self._precision)
-        found = evaluate(hidden, head, targets, train_head=not self.frozen_head)
+        found = evaluate(hidden, head, targets, not self.frozen_head, self._scratch)
         if not math.isfinite(found.loss):
             raise DivergedError(f"the loss is {found.loss} at step {self.step + 1}")
         told.backward(found.hidden_gradient.view_as(told).to(told.dtype))
