@@ -15,15 +15,13 @@ import simpy
 
 from sim.players.lab import releases
 from sim.players.pricing.policies import review, within_bounds
-from sim.scenario.population import Sampled
 from sim.scenario.prices import Posted
 from sim.scenario.providers import Distillation, Provider
 from sim.scenario.scenario import Scenario
 from sim.shared.catalog import Catalog
 from sim.world import ledger as books
-from sim.world.customers.demand import Demand, Population
-from sim.world.customers.expected import ExpectedCustomers
-from sim.world.customers.sampled import SampledCustomers
+from sim.world.customers.demand import Demand
+from sim.world.customers.population import make_population
 from sim.world.ledger import Ledger
 from sim.world.streams import Streams
 from sim.world.tables import MARKET_TABLES
@@ -82,7 +80,7 @@ class Market:
         self.recorder = Recorder()
         for row in opening.offer_rows:
             self.recorder.add("offers", *row)
-        self.population = _population(scenario, self.board.offers, Streams(seed, replication))
+        self.population = make_population(scenario, self.board.offers, Streams(seed, replication))
         self.ledger = Ledger({provider.name: provider.treasury.cash_usd for provider in scenario.providers})
         self._own = {
             provider.name: [j for j, owner in enumerate(self.board.owners) if owner == provider.name]
@@ -117,7 +115,7 @@ class Market:
         if self.scenario.horizon_days > self._last_report_day:
             self._report()
         imbalance = self.ledger.check()
-        return Outcome(self._tables(), imbalance, self._reviews, self.population.columns.row_count)
+        return Outcome(self._tables(), imbalance, self._reviews, self.population.row_count)
 
     # -- time ---------------------------------------------------------------------------------------------------
 
@@ -127,7 +125,7 @@ class Market:
         if now <= self._settled_day:
             return
         demand: Demand = self.population.advance(self.board, self._settled_day, now)
-        self.beliefs.customers.advance(self.board, self._settled_day, now)
+        self.beliefs.advance(self.board, self._settled_day, now)
         self._settled_day = now
         self._requests += demand.requests
         self._revenue_usd += demand.requests * self.board.price_usd
@@ -183,10 +181,10 @@ class Market:
             self.board.set_price(posting.offer, price)
             self._record_price(posting.offer, cause)
             rose = self.board.price_usd[:, posting.offer] > before * (1.0 + 1e-9)
-            if self.scenario.population.notices_increases and rose.any():
+            if rose.any():
                 day = float(self.env.now)
                 self._switching_usd += self.population.notice(self.board, posting.offer, rose, day)
-                self.beliefs.customers.notice(self.board, posting.offer, rose, day)
+                self.beliefs.notice(self.board, posting.offer, rose, day)
 
     def _pay_for(self, provider: Provider, plan: Distillation) -> None:
         day = float(self.env.now)
@@ -221,7 +219,7 @@ class Market:
             self._exited.add(provider.name)
             self.board.on_sale[self._own[provider.name]] = False
             self.population.withdraw(self.board, float(self.env.now))
-            self.beliefs.customers.withdraw(self.board, float(self.env.now))
+            self.beliefs.withdraw(self.board, float(self.env.now))
             self.recorder.add("events", float(self.env.now), "exit", provider.name, "", 0.0, f"cash {cash:.0f} USD")
 
     # -- records ------------------------------------------------------------------------------------------------
@@ -291,10 +289,3 @@ class Market:
 
     def _sells(self, provider: Provider) -> bool:
         return bool(self.board.on_sale[self._own[provider.name]].any())
-
-
-def _population(scenario: Scenario, offers: list[str], streams: Streams) -> Population:
-    spec = scenario.population
-    if isinstance(spec, Sampled):
-        return SampledCustomers(scenario.tasks, spec, offers, streams)
-    return ExpectedCustomers(scenario.tasks, spec, spec.nodes_per_class, len(offers), streams)

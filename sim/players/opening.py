@@ -7,9 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from sim.players.pricing.beliefs import Beliefs
+from sim.players.pricing.arrival_beliefs import ArrivalBeliefs
+from sim.players.pricing.beliefs import Beliefs, NodeBeliefs
 from sim.players.pricing.best_response import Seller, implied_costs
+from sim.players.pricing.line_beliefs import LineBeliefs
 from sim.players.pricing.policies import outlook_of
+from sim.scenario.population import Arrivals, Line
 from sim.scenario.prices import (
     CatalogCost,
     CatalogPrice,
@@ -26,6 +29,7 @@ from sim.shared.catalog import Catalog
 from sim.shared.errors import InputError, raise_all
 from sim.world.board import Board, make_board
 from sim.world.customers.expected import ExpectedCustomers
+from sim.world.customers.line import LineCustomers
 from sim.world.models import CACHED_RATIO, ResolvedModel, Vector, resolve_models
 from sim.world.streams import Streams
 
@@ -52,13 +56,20 @@ def open_market(scenario: Scenario, catalog: Catalog, seed: int, catalog_draw: i
     board = make_board(scenario, models, _list_prices(scenario, models))
     released = {release.offer for provider in scenario.providers for release in provider.lab.releases}
     board.on_sale[:] = [offer.name not in released for offer in scenario.offers]
-    nodes = ExpectedCustomers(
-        scenario.tasks, scenario.population, scenario.belief_nodes_per_class, board.offer_count, Streams(seed, 0)
-    )
-    nodes.start(board)
-    beliefs = Beliefs(nodes, scenario.population.notices_increases)
+    beliefs = _beliefs(scenario, board, Streams(seed, 0))
     clipped = _set_costs(scenario, models, board, beliefs)
     return Opening(board, beliefs, _offer_rows(scenario, models, board, clipped))
+
+
+def _beliefs(scenario: Scenario, board: Board, streams: Streams) -> Beliefs:
+    spec = scenario.population
+    if isinstance(spec, Line):
+        return LineBeliefs(LineCustomers(scenario.tasks, spec, board.offers))
+    if isinstance(spec, Arrivals):
+        return ArrivalBeliefs(scenario.tasks, spec, scenario.belief_nodes_per_class, streams)
+    nodes = ExpectedCustomers(scenario.tasks, spec, scenario.belief_nodes_per_class, board.offer_count, streams)
+    nodes.start(board)
+    return NodeBeliefs(nodes)
 
 
 def _list_prices(scenario: Scenario, models: dict[str, ResolvedModel]) -> list[Vector]:

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from sim.scenario.base import Name, NotNegative, Part, Positive
 from sim.scenario.model import ModelSpec, RelativeStudent, TransferredStudent
-from sim.scenario.population import Population
+from sim.scenario.population import Line, PlaceColumn, Population
 from sim.scenario.prices import CatalogCost, CatalogPrice, Match, TeacherCost, TeacherPrice, Undercut
 from sim.scenario.providers import Offer, Provider
 from sim.scenario.tasks import TaskClass
@@ -95,6 +95,7 @@ def contradictions(scenario: Scenario, source: str) -> list[InputError]:
         *_unknown_models(scenario, source),
         *_unknown_offers(scenario, source),
         *_wrong_kinds(scenario, source),
+        *_wrong_line(scenario, source),
     ]
 
 
@@ -193,4 +194,35 @@ def _wrong_kinds(scenario: Scenario, source: str) -> list[InputError]:
                         "state the figure",
                     )
                 )
+    return problems
+
+
+def _wrong_line(scenario: Scenario, source: str) -> list[InputError]:
+    """On a line one column differs and nothing else; every offer that customers may buy has one place."""
+    if not isinstance(scenario.population, Line):
+        return []
+    problems = []
+    for task in scenario.tasks:
+        spreads = {"value_usd.log_sd": task.value_usd.log_sd, "difficulty_sd": task.difficulty_sd}
+        for field, spread in spreads.items():
+            if spread:
+                problems.append(
+                    InputError(
+                        source, f"task {task.name}: {field}", spread, "0 with a population of kind line",
+                        "set it to 0; customers differ in population.varies alone",
+                    )
+                )  # fmt: skip
+    if isinstance(scenario.population.varies, PlaceColumn):
+        every = [offer.name for offer in scenario.offers]
+        placed = [place.offer for place in scenario.population.varies.places]
+        wrong = {name: "a place for an offer of the scenario" for name in placed if name not in every}
+        wrong |= {name: "one place" for name in placed if placed.count(name) > 1}
+        wrong |= {name: "a place" for name in every if name not in placed}
+        for name, allowed in wrong.items():
+            problems.append(
+                InputError(
+                    source, "population.varies.places", name, f"{allowed}, for each of {', '.join(every)}",
+                    "place every offer once",
+                )
+            )  # fmt: skip
     return problems

@@ -28,6 +28,7 @@ class Board:
         reference_usd: the price pbar of a request at which volume is x0, by class, shape (C,).
         fit_share: taste for an offer, as a share of value, shape (J,).
         on_sale: shape (J,), bool.
+        company: customers who took an offer before, by class, where customers arrive one by one; shape (C, J).
     """
 
     classes: list[str]
@@ -47,6 +48,7 @@ class Board:
     cost_usd: np.ndarray
     reference_usd: np.ndarray
     identity: np.ndarray
+    company: np.ndarray
 
     @property
     def offer_count(self) -> int:
@@ -112,4 +114,5 @@ def make_board(scenario: Scenario, models: dict[str, ResolvedModel], list_prices
         cost_usd=np.zeros_like(price_usd),
         reference_usd=reference,
         identity=np.array([task.success == "identity" for task in scenario.tasks]),
+        company=np.zeros((len(scenario.tasks), len(offers))),
     )
