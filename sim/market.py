@@ -14,8 +14,8 @@ import numpy as np
 import simpy
 
 from sim.players.lab import releases
-from sim.players.pricing.policies import review, within_bounds
-from sim.scenario.prices import Posted
+from sim.players.pricing.policies import Owners, within_bounds
+from sim.scenario.prices import BestResponse, Joint, Posted
 from sim.scenario.providers import Distillation, Provider
 from sim.scenario.scenario import Scenario
 from sim.shared.catalog import Catalog
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 from sim.players.opening import Opening, open_market
+
+ROUNDS_UNTIL_CYCLING = 200  # best responses in a row that moved a price
 
 
 @dataclass
@@ -86,10 +88,12 @@ class Market:
             provider.name: [j for j, owner in enumerate(self.board.owners) if owner == provider.name]
             for provider in scenario.providers
         }
+        self._owners = Owners(scenario, self.board, self.beliefs, Streams(seed, replication))
         self._settled_day = 0.0
         self._requests = np.zeros((self.board.class_count, self.board.offer_count))
         self._revenue_usd = np.zeros_like(self._requests)
         self._serving_usd = np.zeros_like(self._requests)
+        self._upstream_usd = np.zeros_like(self._requests)
         self._switching_usd = np.zeros(self.board.class_count)
         self._reviews = 0.0
         self._exited: set[str] = set()
@@ -101,6 +105,8 @@ class Market:
             UnbalancedBooksError: if the books do not balance to 1e-9; an error in this program.
         """
         self.population.start(self.board)
+        for offer in np.flatnonzero(self.board.wholesale):
+            self._record_price(int(offer), "start")
         for offer in np.flatnonzero(self.board.on_sale):
             self._record_price(int(offer), "start")
             self.recorder.add("events", 0.0, "on_sale", self.board.owners[offer], self.board.offers[offer], 0.0, "")
@@ -130,6 +136,7 @@ class Market:
         self._requests += demand.requests
         self._revenue_usd += demand.requests * self.board.price_usd
         self._serving_usd += demand.requests * self.board.cost_usd
+        self._upstream_usd += demand.requests * self.board.cost_usd[:, self.board.supplier_offer]
         self._switching_usd += demand.switching_usd
         self._reviews += demand.reviews
 
@@ -147,9 +154,12 @@ class Market:
         if isinstance(policy, Posted):
             return
         yield self.env.timeout(policy.first_review_day)
+        moves = 0
         while provider.name not in self._exited:
             self._settle()
-            self._post(provider, "review")
+            moves = moves + 1 if self._post(provider, "review") else 0
+            if moves == ROUNDS_UNTIL_CYCLING and isinstance(policy, BestResponse | Joint):
+                self.recorder.add("events", float(self.env.now), "cycling", provider.name, "", 0.0, f"{moves} moves")
             yield self.env.timeout(policy.review_days)
 
     def _releaser(self, provider: Provider) -> Any:
@@ -171,12 +181,14 @@ class Market:
 
     # -- acts ---------------------------------------------------------------------------------------------------
 
-    def _post(self, provider: Provider, cause: str) -> None:
-        own = self._own[provider.name]
-        for posting in review(provider.price, self.board, self.beliefs, own, self.scenario.discount_rate_per_year):
+    def _post(self, provider: Provider, cause: str) -> bool:
+        """Post what the owner's policy says; returns whether a price moved."""
+        moved = False
+        for posting in self._owners.review(provider, float(self.env.now)):
             price = within_bounds(posting.price, self.board.list_price[:, posting.offer])
             if np.array_equal(price, self.board.price[:, posting.offer]):
                 continue
+            moved = True
             before = self.board.price_usd[:, posting.offer].copy()
             self.board.set_price(posting.offer, price)
             self._record_price(posting.offer, cause)
@@ -185,6 +197,7 @@ class Market:
                 day = float(self.env.now)
                 self._switching_usd += self.population.notice(self.board, posting.offer, rose, day)
                 self.beliefs.notice(self.board, posting.offer, rose, day)
+        return moved
 
     def _pay_for(self, provider: Provider, plan: Distillation) -> None:
         day = float(self.env.now)
@@ -217,7 +230,9 @@ class Market:
             if provider.name in self._exited or cash >= -provider.treasury.credit_limit_usd:
                 continue
             self._exited.add(provider.name)
+            # With a supplier goes what others resold of it.
             self.board.on_sale[self._own[provider.name]] = False
+            self.board.on_sale[np.isin(self.board.supplier_offer, self._own[provider.name])] = False
             self.population.withdraw(self.board, float(self.env.now))
             self.beliefs.withdraw(self.board, float(self.env.now))
             self.recorder.add("events", float(self.env.now), "exit", provider.name, "", 0.0, f"cash {cash:.0f} USD")
@@ -256,11 +271,7 @@ class Market:
                         day, books.RETAIL, books.CUSTOMERS, owner, revenue, task, board.offers[j], requests, sold
                     )
                     self.ledger.receive(owner, revenue)
-                    self.ledger.post(
-                        day, books.SERVING, owner, books.COMPUTE, serving, task, board.offers[j], requests,
-                        float(tokens.sum()),
-                    )  # fmt: skip
-                    self.ledger.spend(owner, serving)
+                    self._serve(day, c, j, requests, serving)
             switching = float(self._switching_usd[c])
             self.recorder.add("welfare", day, task, float(surplus[c]), switching)
             if switching:
@@ -270,7 +281,22 @@ class Market:
         self._requests[:] = 0.0
         self._revenue_usd[:] = 0.0
         self._serving_usd[:] = 0.0
+        self._upstream_usd[:] = 0.0
         self._switching_usd[:] = 0.0
+
+    def _serve(self, day: float, c: int, j: int, requests: float, usd: float) -> None:
+        """What serving cost: paid for compute, or to a supplier, who then pays for the compute."""
+        board, task, payer = self.board, self.board.classes[c], self.board.owners[j]
+        mtok = float((requests * board.tokens[c]).sum())
+        if board.supplier_offer[j] >= 0:
+            supplier = int(board.supplier_offer[j])
+            seller = board.owners[supplier]
+            self.ledger.post(day, books.WHOLESALE, payer, seller, usd, task, board.offers[supplier], requests, mtok)
+            self.ledger.spend(payer, usd)
+            self.ledger.receive(seller, usd)
+            payer, usd = seller, float(self._upstream_usd[c, j])
+        self.ledger.post(day, books.SERVING, payer, books.COMPUTE, usd, task, board.offers[j], requests, mtok)
+        self.ledger.spend(payer, usd)
 
     def _tables(self) -> dict[str, pd.DataFrame]:
         import pandas as pd
@@ -288,4 +314,5 @@ class Market:
         return tables
 
     def _sells(self, provider: Provider) -> bool:
-        return bool(self.board.on_sale[self._own[provider.name]].any())
+        board = self.board
+        return any(board.on_sale[offer] or board.sells_wholesale(offer) for offer in self._own[provider.name])

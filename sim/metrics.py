@@ -52,7 +52,7 @@ MARKET = TableSpec(
         _DAY,
         Column("mtok", "number", "Mtok", "tokens served"),
         Column("revenue_usd", "number", "USD", "paid by customers"),
-        Column("profit_usd", "number", "USD", "revenue less serving cost of all providers"),
+        Column("profit_usd", "number", "USD", "revenue less serving cost of all providers, suppliers included"),
         Column("margin", "number", "fraction", "profit over revenue"),
         Column("hhi_tokens", "number", "0 to 1", "Herfindahl index of providers, by tokens"),
         Column("hhi_dollars", "number", "0 to 1", "Herfindahl index of providers, by dollars"),
@@ -92,6 +92,7 @@ def market(tables: Mapping[str, pd.DataFrame], by_offer: pd.DataFrame) -> pd.Dat
     """The table `market`, from the run's tables and its table `shares`."""
     keys = [*RUN, "day"]
     whole = by_offer.groupby(keys, sort=True)[["mtok", "revenue_usd", "profit_usd"]].sum()
+    whole["profit_usd"] += _suppliers(tables["ledger"], whole.index)
     whole["margin"] = _ratio(whole["profit_usd"], whole["revenue_usd"])
     providers = by_offer.groupby([*keys, "provider"])[["share_of_tokens", "share_of_dollars"]].sum() ** 2
     hhi = providers.groupby(keys).sum()
@@ -102,6 +103,23 @@ def market(tables: Mapping[str, pd.DataFrame], by_offer: pd.DataFrame) -> pd.Dat
     welfare = tables["welfare"].groupby(keys)[["consumer_surplus_usd_per_day", "switching_usd"]].sum()
     whole = whole.join(welfare, how="left")
     return MARKET.conform(whole.reset_index(), "market")
+
+
+def _suppliers(ledger: pd.DataFrame, runs: pd.Index) -> pd.Series:
+    """What suppliers of resold offers took, less what serving cost them, USD by run and day."""
+    import pandas as pd
+
+    sold = ledger[ledger["account"] == "wholesale"]
+    if sold.empty:
+        return pd.Series(0.0, index=runs)
+    served = ledger[(ledger["account"] == "serving") & (ledger["task_class"] != "")]
+    # A resold offer is served by the supplier: by another than the one whom customers paid for it.
+    seller = ledger[ledger["account"] == "retail"].groupby([*RUN, "offer"])["payee"].first().rename("seller")
+    served = served.join(seller, on=[*RUN, "offer"])
+    served = served[served["payer"] != served["seller"]]
+    keys = [*RUN, "day"]
+    margin = sold.groupby(keys)["usd"].sum().sub(served.groupby(keys)["usd"].sum(), fill_value=0.0)
+    return margin.reindex(runs, fill_value=0.0)
 
 
 def _ratio(part: pd.Series, whole: pd.Series) -> pd.Series:

@@ -22,6 +22,7 @@ from sim.scenario.prices import (
     StatedCost,
     StatedPrice,
     TeacherCost,
+    WholesaleCost,
 )
 from sim.scenario.providers import Offer
 from sim.scenario.scenario import Scenario
@@ -55,7 +56,7 @@ def open_market(scenario: Scenario, catalog: Catalog, seed: int, catalog_draw: i
     models = resolve_models(scenario, catalog, Streams(seed, 0), catalog_draw)
     board = make_board(scenario, models, _list_prices(scenario, models))
     released = {release.offer for provider in scenario.providers for release in provider.lab.releases}
-    board.on_sale[:] = [offer.name not in released for offer in scenario.offers]
+    board.on_sale[:] = [offer.name not in released and not offer.wholesale for offer in scenario.offers]
     beliefs = _beliefs(scenario, board, Streams(seed, 0))
     clipped = _set_costs(scenario, models, board, beliefs)
     return Opening(board, beliefs, _offer_rows(scenario, models, board, clipped))
@@ -86,7 +87,7 @@ def _list_prices(scenario: Scenario, models: dict[str, ResolvedModel]) -> list[V
             price = model.list_price
         elif isinstance(part, MarkupPrice):
             cost = _stated(offer.cost) if isinstance(offer.cost, StatedCost) else model.cost
-            if cost is None or isinstance(offer.cost, ImpliedCost | ShareCost | TeacherCost):
+            if cost is None or isinstance(offer.cost, ImpliedCost | ShareCost | TeacherCost | WholesaleCost):
                 raise _missing(scenario, offer, "list_price", "a cost that is stated or the catalog's")
             price = cost.times(1.0 + part.markup, 1.0 + part.markup)
         else:
@@ -105,7 +106,7 @@ def _set_costs(scenario: Scenario, models: dict[str, ResolvedModel], board: Boar
     problems = [
         InputError(
             f"scenario {scenario.name}", f"offers.{offer.name}.cost", "implied",
-            "a cost of another kind: an offer that is released later has no list price to infer it from",
+            "a cost of another kind: what is released later or sold at wholesale has no list price to infer it from",
             "state it, or give a share of the list price, the catalog's or the teacher's",
         )
         for index, offer in enumerate(offers)
@@ -122,6 +123,8 @@ def _set_costs(scenario: Scenario, models: dict[str, ResolvedModel], board: Boar
             if model.cost is None:
                 raise _missing(scenario, offer, "cost", "a cost of serving")
             board.set_cost(index, _array(model.cost))
+        elif isinstance(part, WholesaleCost):
+            board.set_cost(index, board.price[:, board.supplier_offer[index]])
     for provider in scenario.providers:
         own = [j for j, owner in enumerate(board.owners) if owner == provider.name and board.on_sale[j]]
         unknown = [j for j in own if isinstance(offers[j].cost, ImpliedCost)]

@@ -8,7 +8,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from sim.scenario.scenario import Scenario, contradictions
+from sim.scenario.contradictions import contradictions
+from sim.scenario.scenario import Scenario
 from sim.shared.errors import InputError, raise_all
 from sim.shared.paths import data_dir, shipped_or_path
 from sim.shared.yaml import read_yaml

@@ -139,6 +139,23 @@ class Beliefs(Protocol):
         """The price of `offer` rose in the given classes, shape (C,), bool."""
 
 
+def income_usd(board: Board, beliefs: Beliefs, margin_usd: np.ndarray) -> float:
+    """Expected income of a day if a request of class c at offer j brought margin_usd[c, j], shape (C, J), USD.
+
+    At posted prices, whoever owns the offers; the board is left as it was.
+    """
+    saved = board.cost_usd.copy()
+    everything = board.on_sale.copy()
+    moved = int(np.argmax(everything))
+    part = int(np.argmax(board.list_price[:, moved]))
+    level = board.price[part, moved] / board.list_price[part, moved]
+    try:
+        board.cost_usd[:] = board.price_usd - margin_usd
+        return float(beliefs.profit_usd(board, everything, moved, np.array([level]), Outlook(None))[0])
+    finally:
+        board.cost_usd[:] = saved
+
+
 class NodeBeliefs:
     """Beliefs about customers who review: `expected` customers with few nodes."""
 
