@@ -99,7 +99,16 @@ class Market:
         self._exited: set[str] = set()
 
     def run(self) -> Outcome:
-        """Run to the horizon and check the books.
+        """Run to the horizon, check the books and make the tables.
+
+        Raises:
+            UnbalancedBooksError: if the books do not balance to 1e-9; an error in this program.
+        """
+        imbalance = self.play()
+        return Outcome(self._tables(), imbalance, self._reviews, self.population.row_count)
+
+    def play(self) -> float:
+        """Run to the horizon and check the books, without tables; returns their largest relative imbalance.
 
         Raises:
             UnbalancedBooksError: if the books do not balance to 1e-9; an error in this program.
@@ -120,8 +129,7 @@ class Market:
         self._settle()
         if self.scenario.horizon_days > self._last_report_day:
             self._report()
-        imbalance = self.ledger.check()
-        return Outcome(self._tables(), imbalance, self._reviews, self.population.row_count)
+        return self.ledger.check()
 
     # -- time ---------------------------------------------------------------------------------------------------
 

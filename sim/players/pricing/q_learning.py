@@ -7,14 +7,14 @@ draws, in one compiled loop.
 
 from __future__ import annotations
 
-import itertools
 import math
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from sim.players.pricing.beliefs import Beliefs, Outlook
+from sim.players.pricing.beliefs import Beliefs
 from sim.players.pricing.best_response import posted_level
+from sim.players.pricing.grid import grid_profits
 from sim.scenario.prices import QLearning
 from sim.scenario.scenario import Scenario
 from sim.world.board import Board
@@ -91,23 +91,7 @@ class Classroom:
         other = np.delete(board.price, mine, axis=1).tobytes() + board.on_sale.tobytes() + board.cost.tobytes()
         if other == self._profit_of:
             return self._profit
-        posted = board.price[:, mine].copy()
-        shape = [len(learner.levels) for learner in learners]
-        profit = np.empty((len(learners), *shape))
-        last = learners[-1]
-        try:
-            for choice in itertools.product(*[range(count) for count in shape[:-1]]):
-                for learner, action in zip(learners[:-1], choice, strict=True):
-                    board.set_price(learner.offer, learner.levels[action] * board.list_price[:, learner.offer])
-                for learner in learners:
-                    own = np.zeros(board.offer_count, dtype=bool)
-                    own[learner.offer] = True
-                    profit[(learner.place, *choice)] = self._beliefs.profit_usd(
-                        board, own, last.offer, last.levels, Outlook(None)
-                    )
-        finally:
-            for index, offer in enumerate(mine):
-                board.set_price(offer, posted[:, index])
+        profit = grid_profits(board, self._beliefs, mine, [learner.levels for learner in learners])
         self._profit, self._profit_of = profit.reshape(len(learners), -1), other
         return self._profit
 

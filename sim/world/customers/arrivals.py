@@ -25,7 +25,7 @@ from sim.world.customers.fastmath import exponential_f32, mixed
 from sim.world.customers.sampled import offer_key
 from sim.world.streams import Streams
 
-_SURPLUS_ROWS = 4096  # rows over which the expected surplus of an arrival is averaged
+_SURPLUS_ROWS = 1024  # rows over which the expected surplus of an arrival is averaged
 
 
 @kernel
