@@ -1,4 +1,4 @@
-"""`undercut sim`: run a scenario, list those that ship, compare two."""
+"""`undercut sim`: run a scenario, list those that ship, compare two, and check the market against textbooks."""
 
 from __future__ import annotations
 
@@ -115,6 +115,37 @@ def compare_command(
                 f"{row['difference']:>+14.6g} [{row['low']:+.4g}, {row['high']:+.4g}] {row['unit']}"
             )
     next_command(f"undercut sim run {base}")
+
+
+@app.command("validate")
+def validate_command(
+    full: Annotated[bool, typer.Option("--full", help="As many draws as the sources took; minutes longer.")] = False,
+    json: Json = False,
+) -> None:
+    """Run textbook markets through the market, beside their closed forms; exit 1 where a row does not hold."""
+    from sim.shared.catalog import shipped_catalog
+    from sim.shared.console import Progress, emit_json, next_command
+    from sim.shared.errors import CheckFailed
+    from sim.validate.ladder import check_count, climb
+    from sim.validate.row import Row
+
+    with Progress("textbook markets", check_count(), "markets") as progress:
+
+        def found(rows: list[Row]) -> None:
+            progress.advance(1, rows[-1].name)
+            if not json:
+                for row in rows:
+                    print_line(row.line())
+
+        if not json:
+            print_line(f"{'market and quantity':<58} {'expected':>11} {'simulated':>11} {'tolerance':>9}")
+        rows = climb(shipped_catalog(), full, found)
+    if json:
+        emit_json({"rows": [row.as_json() for row in rows]})
+    failed = [row.name for row in rows if not row.holds]
+    if failed:
+        raise CheckFailed(f"{len(failed)} of {len(rows)} rows do not hold: {'; '.join(failed)}")
+    next_command("undercut sim run default")
 
 
 def print_line(text: str) -> None:

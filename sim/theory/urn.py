@@ -12,8 +12,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-CRITICAL_AT_1_PERCENT = 1.6276  # of sqrt(n) times the Kolmogorov-Smirnov distance, large n (Stephens 1974)
-
 
 def polya_distance(shares: Sequence[float] | np.ndarray, first: float, others: float) -> float:
     """Largest distance between the distribution of `shares` and Beta(first, others)."""
@@ -22,6 +20,8 @@ def polya_distance(shares: Sequence[float] | np.ndarray, first: float, others: f
     return float(kstest(np.asarray(shares), beta(first, others).cdf).statistic)
 
 
-def critical_distance(count: int) -> float:
-    """The distance that chance exceeds in one case of a hundred."""
-    return CRITICAL_AT_1_PERCENT / float(np.sqrt(count))
+def critical_distance(count: int, level: float = 0.01) -> float:
+    """The distance that chance exceeds with probability `level`, of `count` draws (Kolmogorov and Smirnov's law)."""
+    from scipy.stats import kstwo
+
+    return float(kstwo.ppf(1.0 - level, count))
