@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from sim.scenario.base import Name, NotNegative, Part, Positive
 from sim.scenario.model import ModelSpec
@@ -14,6 +14,20 @@ from sim.scenario.providers import Offer, Provider
 from sim.scenario.tasks import TaskClass
 from sim.shared.errors import InputError
 from sim.shared.manifest import sha256_of_json
+
+
+class Change(Part):
+    """A field by its path, and its new value; see `sim.scenario.interventions` for the paths."""
+
+    key: str = Field(min_length=1, max_length=300)
+    value: JsonValue
+
+
+class Intervention(Part):
+    """Something that happens to the market on a day and that nobody foresaw."""
+
+    day: NotNegative
+    changes: tuple[Change, ...] = Field(min_length=1)
 
 
 class Scenario(Part):
@@ -39,6 +53,7 @@ class Scenario(Part):
     belief_nodes_per_class: Annotated[int, Field(ge=1, le=65_536)] = Field(
         128, description="nodes of the owners' beliefs about demand, per task class"
     )
+    interventions: tuple[Intervention, ...] = ()
 
     @property
     def offers(self) -> tuple[Offer, ...]:

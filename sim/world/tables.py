@@ -55,7 +55,7 @@ PRICES = TableSpec(
         Column("price_input_usd_per_mtok", "number", "USD per Mtok", "posted price of fresh input"),
         Column("price_cached_usd_per_mtok", "number", "USD per Mtok", "posted price of cached input"),
         Column("price_output_usd_per_mtok", "number", "USD per Mtok", "posted price of output"),
-        Column("cause", "text", "", "start, release or review"),
+        Column("cause", "text", "", "start, release, review or intervention"),
     ),
 )
 
@@ -95,7 +95,7 @@ EVENTS = TableSpec(
     (
         *RUN_COLUMNS,
         _DAY,
-        Column("event", "text", "", "on_sale, release, exit or cycling (200 best responses in a row moved)"),
+        Column("event", "text", "", "on_sale, release, intervention, exit, cycling (200 best responses moved)"),
         Column("provider", "text", "", "who did it"),
         Column("offer", "text", "", "which offer", missing=True),
         Column("usd", "number", "USD", "money spent on it"),

@@ -10,6 +10,7 @@ import numpy as np
 
 from sim.players.pricing.beliefs import Outlook
 from sim.scenario.population import Arrivals
+from sim.scenario.scenario import Scenario
 from sim.scenario.tasks import TaskClass
 from sim.world.board import Board
 from sim.world.customers.arrivals import expected_utilities
@@ -22,9 +23,18 @@ class ArrivalBeliefs:
     """An arrival's expected choice, averaged over a few rows drawn as the arrivals are, but on streams of their own."""
 
     def __init__(self, tasks: tuple[TaskClass, ...], spec: Arrivals, rows_per_class: int, streams: Streams) -> None:
-        beliefs = Streams(streams.seed, 2**32 + streams.replication)  # no replication of the market has this number
-        self._columns = sampled_columns(tasks, spec, rows_per_class, beliefs)
+        self._draws = Streams(streams.seed, 2**32 + streams.replication)  # no replication has this number
+        self._rows_per_class = rows_per_class
+        self._tune(tasks, spec)
+
+    def _tune(self, tasks: tuple[TaskClass, ...], spec: Arrivals) -> None:
+        self._columns = sampled_columns(tasks, spec, self._rows_per_class, self._draws)
         self._spec = spec
+
+    def retune(self, scenario: Scenario) -> None:
+        """Other tastes and tasks of those who are still to come."""
+        assert isinstance(scenario.population, Arrivals)
+        self._tune(scenario.tasks, scenario.population)
 
     def profit_usd(
         self, board: Board, own: np.ndarray, moved: int, levels: np.ndarray, outlook: Outlook, smooth: bool = False

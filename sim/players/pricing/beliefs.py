@@ -19,6 +19,7 @@ from typing import Protocol
 
 import numpy as np
 
+from sim.scenario.scenario import Scenario
 from sim.world.board import Board
 from sim.world.compiled import kernel
 from sim.world.customers.choice import benefit, curved
@@ -138,6 +139,9 @@ class Beliefs(Protocol):
     def notice(self, board: Board, offer: int, classes: np.ndarray, day: float) -> object:
         """The price of `offer` rose in the given classes, shape (C,), bool."""
 
+    def retune(self, scenario: Scenario) -> None:
+        """Customers have the tastes and tasks of another scenario from now on."""
+
 
 def income_usd(board: Board, beliefs: Beliefs, margin_usd: np.ndarray) -> float:
     """Expected income of a day if a request of class c at offer j brought margin_usd[c, j], shape (C, J), USD.
@@ -201,3 +205,7 @@ class NodeBeliefs:
     def notice(self, board: Board, offer: int, classes: np.ndarray, day: float) -> object:
         """Holders of an offer whose price rose review, where customers notice."""
         return self.customers.notice(board, offer, classes, day)
+
+    def retune(self, scenario: Scenario) -> None:
+        """The nodes' tastes and tasks change as the customers' do."""
+        self.customers.retune(scenario)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from sim.players.pricing.beliefs import Outlook
+from sim.scenario.scenario import Scenario
 from sim.world.board import Board
 from sim.world.compiled import kernel
 from sim.world.customers.line import LineCustomers, cells
@@ -64,3 +65,7 @@ class LineBeliefs:
     def notice(self, board: Board, offer: int, classes: np.ndarray, day: float) -> object:
         """The next question sees the prices."""
         return None
+
+    def retune(self, scenario: Scenario) -> None:
+        """Another line."""
+        self._customers.retune(scenario)

@@ -51,17 +51,30 @@ class Owners:
     """The owners of all offers, with what their policies remember from one review to the next."""
 
     def __init__(self, scenario: Scenario, board: Board, beliefs: Beliefs, streams: Streams) -> None:
-        self._scenario, self._board, self._beliefs = scenario, board, beliefs
+        self._scenario, self._board, self._beliefs, self._streams = scenario, board, beliefs, streams
         self._own = {
             provider.name: [j for j, owner in enumerate(board.owners) if owner == provider.name]
             for provider in scenario.providers
         }
         self._classroom = Classroom(scenario, board, beliefs, streams)
-        self._reactions = {
-            provider.name: Reaction(provider.price, provider.name, streams)
-            for provider in scenario.providers
-            if isinstance(provider.price, ReactionTable)
-        }
+        self._reactions: dict[str, Reaction] = {}
+        self._equip(scenario)
+
+    def revise(self, scenario: Scenario) -> None:
+        """The owners of another scenario from now on; policies that are the same keep their memory."""
+        old = {provider.name: provider.price for provider in self._scenario.providers}
+        same = all(provider.price is old[provider.name] for provider in scenario.providers)
+        self._scenario = scenario
+        if not same:
+            self._classroom = Classroom(scenario, self._board, self._beliefs, self._streams)
+            self._equip(scenario)
+
+    def _equip(self, scenario: Scenario) -> None:
+        for provider in scenario.providers:
+            policy = provider.price
+            known = self._reactions.get(provider.name)
+            if isinstance(policy, ReactionTable) and (known is None or known.policy is not policy):
+                self._reactions[provider.name] = Reaction(policy, provider.name, self._streams)
 
     def review(self, provider: Provider, day: float) -> list[Posting]:
         """The prices that an owner posts for those of its offers that are sold."""

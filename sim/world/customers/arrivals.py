@@ -15,6 +15,7 @@ import math
 import numpy as np
 
 from sim.scenario.population import Arrivals
+from sim.scenario.scenario import Scenario
 from sim.scenario.tasks import TaskClass
 from sim.world.board import Board
 from sim.world.compiled import kernel
@@ -62,14 +63,23 @@ class ArrivingCustomers:
     def __init__(
         self, tasks: tuple[TaskClass, ...], spec: Arrivals, offers: list[str], horizon_days: float, streams: Streams
     ) -> None:
-        self._spec = spec
         self._per_class = arrivals_by(spec, horizon_days)
-        self.columns: Columns = sampled_columns(tasks, spec, max(self._per_class, 1), streams)
+        self._draws = streams
+        self._tune(tasks, spec)
         self._streams = np.array([streams.key(f"customers/{task.name}/arrival") for task in tasks])
         self._keys = np.array([offer_key(name) for name in ["", *offers]], dtype=np.uint32)
-        self._requests_per_day = np.array([task.requests_per_day for task in tasks])
         self._without = np.zeros(len(tasks))
         self._company = np.full((len(tasks), len(offers)), spec.first_customers)
+
+    def _tune(self, tasks: tuple[TaskClass, ...], spec: Arrivals) -> None:
+        self._spec = spec
+        self.columns: Columns = sampled_columns(tasks, spec, max(self._per_class, 1), self._draws)
+        self._requests_per_day = np.array([task.requests_per_day for task in tasks])
+
+    def retune(self, scenario: Scenario) -> None:
+        """Other tastes and tasks of those who are still to come."""
+        assert isinstance(scenario.population, Arrivals)
+        self._tune(scenario.tasks, scenario.population)
 
     @property
     def row_count(self) -> int:

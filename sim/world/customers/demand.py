@@ -7,6 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
+from sim.scenario.scenario import Scenario
 from sim.world.board import Board
 
 
@@ -46,6 +47,9 @@ class Population(Protocol):
 
         Returns one-off switching costs that are not in a later `Demand`, USD by class, shape (C,).
         """
+
+    def retune(self, scenario: Scenario) -> None:
+        """The same customers with the tastes and tasks of another scenario; who holds what stays."""
 
     def occupancy(self) -> np.ndarray:
         """Reference requests per day by class and choice, column 0 for none; shape (C, J+1).

@@ -15,6 +15,7 @@ from __future__ import annotations
 import numpy as np
 
 from sim.scenario.population import Reviewing
+from sim.scenario.scenario import Scenario
 from sim.scenario.tasks import TaskClass
 from sim.shared.units import DAYS_PER_YEAR
 from sim.world.board import Board
@@ -194,11 +195,20 @@ class ExpectedCustomers:
     def __init__(
         self, tasks: tuple[TaskClass, ...], tastes: Reviewing, nodes: int, offer_count: int, streams: Streams
     ) -> None:
-        self.columns: Columns = node_columns(tasks, tastes, nodes, streams)
+        self._nodes, self._draws = nodes, streams
+        self._tune(tasks, tastes)
+        self.weights = np.zeros((self.columns.row_count, offer_count + 1))
+
+    def _tune(self, tasks: tuple[TaskClass, ...], tastes: Reviewing) -> None:
+        self.columns: Columns = node_columns(tasks, tastes, self._nodes, self._draws)
         self.rate_per_day = 1.0 / tastes.review_days
         self.eta = tastes.volume_elasticity
         self.notices_increases = tastes.notices_increases
-        self.weights = np.zeros((self.columns.row_count, offer_count + 1))
+
+    def retune(self, scenario: Scenario) -> None:
+        """Other tastes and tasks at the same nodes; their occupancy stays."""
+        assert isinstance(scenario.population, Reviewing)
+        self._tune(scenario.tasks, scenario.population)
 
     @property
     def row_count(self) -> int:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sim.scenario.population import Line, PlaceColumn, ValueColumn
+from sim.scenario.scenario import Scenario
 from sim.scenario.tasks import TaskClass
 from sim.world.board import Board
 from sim.world.compiled import kernel
@@ -100,11 +101,19 @@ class LineCustomers:
     """The `line` population."""
 
     def __init__(self, tasks: tuple[TaskClass, ...], spec: Line, offers: list[str]) -> None:
+        self._offers = offers
+        self._tune(tasks, spec)
+        self._shares = np.zeros((len(tasks), len(offers) + 1))
+
+    def _tune(self, tasks: tuple[TaskClass, ...], spec: Line) -> None:
         self._spec = spec
         self._tasks = tasks
-        self._offers = offers
         self.requests_per_day = np.array([task.requests_per_day for task in tasks]) * spec.market_customers
-        self._shares = np.zeros((len(tasks), len(offers) + 1))
+
+    def retune(self, scenario: Scenario) -> None:
+        """Another line."""
+        assert isinstance(scenario.population, Line)
+        self._tune(scenario.tasks, scenario.population)
 
     @property
     def row_count(self) -> int:
