@@ -17,7 +17,7 @@ from sim.players.lab import releases
 from sim.players.pricing.policies import Owners, within_bounds
 from sim.players.revision import changed_fields, kept_parts, revise_board
 from sim.scenario.load import later
-from sim.scenario.prices import BestResponse, Joint, Posted
+from sim.scenario.prices import BestResponse, Joint, Posted, Reviewed
 from sim.scenario.providers import Distillation, Provider
 from sim.scenario.scenario import Scenario
 from sim.shared.catalog import Catalog
@@ -88,6 +88,7 @@ class Market:
         self._reviews = 0.0
         self._exited: set[str] = set()
         self._released: set[str] = set()
+        self._reviewing: dict[str, Reviewed] = {}
 
     def run(self) -> Outcome:
         """Run to the horizon, check the books and make the tables.
@@ -114,7 +115,7 @@ class Market:
         for provider in self.scenario.providers:
             self.env.process(releases(self.env, provider.lab.releases, self._releaser(provider.name)))
             if self._sells(provider.name):
-                self.env.process(self._price_reviews(provider.name))
+                self._start_reviews(provider.name)
         self.env.process(self._reports())
         for day, after in later(self.scenario):
             self.env.process(self._intervene(day, after))
@@ -150,12 +151,16 @@ class Market:
             self._exits()
             count += 1
 
-    def _price_reviews(self, name: str, wait_days: float | None = None) -> Generator[simpy.Event, None, None]:
-        """The reviews of one owner until it leaves or another policy takes over; the first after `wait_days`."""
+    def _start_reviews(self, name: str, at_once: bool = False) -> None:
+        """Let an owner review its prices from now on, unless it does so by this policy already."""
         policy = self._provider(name).price
-        if isinstance(policy, Posted):
-            return
-        yield self.env.timeout(policy.first_review_day if wait_days is None else wait_days)
+        if not isinstance(policy, Posted) and self._reviewing.get(name) is not policy:
+            self._reviewing[name] = policy
+            self.env.process(self._price_reviews(name, policy, 0.0 if at_once else policy.first_review_day))
+
+    def _price_reviews(self, name: str, policy: Reviewed, wait_days: float) -> Generator[simpy.Event, None, None]:
+        """The reviews of one owner until it leaves or another policy takes over; the first after `wait_days`."""
+        yield self.env.timeout(wait_days)
         moves = 0
         while name not in self._exited and self._provider(name).price is policy:
             self._settle()
@@ -172,15 +177,13 @@ class Market:
                 return
             self._settle()
             offer = self.board.index(plan.offer)
-            sold_before = self._sells(name)
             self.board.on_sale[offer] = self.scenario.offers[offer].on_sale
             self._released.add(plan.offer)
             self._pay_for(name, plan)
             self._record_price(offer, "release")
             if not isinstance(self._provider(name).price, Posted):
                 self._post(name, "release")
-                if not sold_before:
-                    self.env.process(self._price_reviews(name))
+                self._start_reviews(name)
 
         return release
 
@@ -203,7 +206,7 @@ class Market:
                 left = tuple(plan for plan in new.lab.releases if plan.offer not in self._released)
                 self.env.process(releases(self.env, left, self._releaser(new.name)))
             if new.price is not old.price and self._sells(new.name):
-                self.env.process(self._price_reviews(new.name, 0.0))
+                self._start_reviews(new.name, at_once=True)
 
     # -- acts ---------------------------------------------------------------------------------------------------
 
@@ -240,6 +243,8 @@ class Market:
                 # With an offer at wholesale goes, or comes back, what others resell of it.
                 sold = np.flatnonzero(self.board.supplier_offer == offer) if new.wholesale else [offer]
                 self.board.on_sale[sold] = new.on_sale
+                if new.on_sale:
+                    self._start_reviews(self.board.owners[offer])
         self.population.withdraw(self.board, day)
         self.beliefs.withdraw(self.board, day)
 

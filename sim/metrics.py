@@ -92,7 +92,8 @@ def market(tables: Mapping[str, pd.DataFrame], by_offer: pd.DataFrame) -> pd.Dat
     """The table `market`, from the run's tables and its table `shares`."""
     keys = [*RUN, "day"]
     whole = by_offer.groupby(keys, sort=True)[["mtok", "revenue_usd", "profit_usd"]].sum()
-    whole["profit_usd"] += _suppliers(tables["ledger"], whole.index)
+    suppliers = supplier_profits(tables["ledger"]).groupby(keys)["profit_usd"].sum()
+    whole["profit_usd"] += suppliers.reindex(whole.index, fill_value=0.0)
     whole["margin"] = _ratio(whole["profit_usd"], whole["revenue_usd"])
     providers = by_offer.groupby([*keys, "provider"])[["share_of_tokens", "share_of_dollars"]].sum() ** 2
     hhi = providers.groupby(keys).sum()
@@ -105,21 +106,24 @@ def market(tables: Mapping[str, pd.DataFrame], by_offer: pd.DataFrame) -> pd.Dat
     return MARKET.conform(whole.reset_index(), "market")
 
 
-def _suppliers(ledger: pd.DataFrame, runs: pd.Index) -> pd.Series:
-    """What suppliers of resold offers took, less what serving cost them, USD by run and day."""
+def supplier_profits(ledger: pd.DataFrame) -> pd.DataFrame:
+    """What suppliers of resold offers took, less what serving cost them: run, day, provider, profit_usd.
+
+    No row of `shares` shows it: there, a resold offer's serving cost is what its seller paid the supplier.
+    """
     import pandas as pd
 
     sold = ledger[ledger["account"] == "wholesale"]
+    taken = sold[[*RUN, "day"]].assign(provider=sold["payee"], profit_usd=sold["usd"])
+    keys = [*RUN, "day", "provider"]
     if sold.empty:
-        return pd.Series(0.0, index=runs)
-    served = ledger[(ledger["account"] == "serving") & (ledger["task_class"] != "")]
-    # A resold offer is served by the supplier: by another than the one whom customers paid for it.
+        return taken[[*keys, "profit_usd"]]
+    # A resold offer is served by another than the one whom customers paid for it.
     seller = ledger[ledger["account"] == "retail"].groupby([*RUN, "offer"])["payee"].first().rename("seller")
-    served = served.join(seller, on=[*RUN, "offer"])
+    served = ledger[(ledger["account"] == "serving") & (ledger["task_class"] != "")].join(seller, on=[*RUN, "offer"])
     served = served[served["payer"] != served["seller"]]
-    keys = [*RUN, "day"]
-    margin = sold.groupby(keys)["usd"].sum().sub(served.groupby(keys)["usd"].sum(), fill_value=0.0)
-    return margin.reindex(runs, fill_value=0.0)
+    spent = served[[*RUN, "day"]].assign(provider=served["payer"], profit_usd=-served["usd"])
+    return pd.concat([taken, spent], ignore_index=True).groupby(keys, as_index=False)["profit_usd"].sum()
 
 
 def _ratio(part: pd.Series, whole: pd.Series) -> pd.Series:

@@ -18,8 +18,8 @@ from sim.validate.markets import EXACT, firm, market
 from sim.validate.row import Row
 
 _SOURCE = "the market's own populations"
-COUNTS = (1_000, 4_000, 16_000, 64_000)
-_REPLICATIONS = 6
+COUNTS = (1_000, 4_000, 16_000)
+_REPLICATIONS = 8
 _BELIEF_NODES, _NODES = 512, 8_192
 
 
@@ -62,7 +62,7 @@ class Convergence:
         return replace(self, scenario=scenario)
 
     def rows(self, catalog: Catalog, full: bool) -> list[Row]:
-        """The exponent, by least squares over four numbers of customers."""
+        """The exponent, by least squares over the numbers of customers."""
         expected = _requests(_with(self.truth, expected=8192), catalog)[0]
         errors = []
         for count in COUNTS:
