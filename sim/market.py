@@ -243,8 +243,9 @@ class Market:
                 # With an offer at wholesale goes, or comes back, what others resell of it.
                 sold = np.flatnonzero(self.board.supplier_offer == offer) if new.wholesale else [offer]
                 self.board.on_sale[sold] = new.on_sale
-                if new.on_sale:
-                    self._start_reviews(self.board.owners[offer])
+                for resumed in sold if new.on_sale else ():
+                    self._record_price(int(resumed), "intervention")
+                    self._start_reviews(self.board.owners[resumed])
         self.population.withdraw(self.board, day)
         self.beliefs.withdraw(self.board, day)
 

@@ -14,6 +14,7 @@ from sim.world.board import Board
 
 ROUNDS = 50  # of the followers' answers to one price
 FOLLOWERS_LEAST_GAIN = 1e-12  # answers are exact, so that the leader's profit is smooth in its price
+LEAST_GAIN = 1e-9  # of the leader's profit: below, its price would creep by the search's tolerance
 
 
 def leading_levels(board: Board, beliefs: Beliefs, own: list[int], followers: list[list[int]]) -> dict[int, float]:
@@ -41,7 +42,7 @@ def leading_levels(board: Board, beliefs: Beliefs, own: list[int], followers: li
                     out[index] = income_usd(board, beliefs, _margins(board, own))
                 return out
 
-            levels[moved] = search_level(profits, posted_level(board, moved), FOLLOWERS_LEAST_GAIN)
+            levels[moved] = search_level(profits, posted_level(board, moved), LEAST_GAIN)
             restore(every_follower)
             board.set_price(moved, levels[moved] * board.list_price[:, moved])
     finally:
