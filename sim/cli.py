@@ -143,7 +143,8 @@ def fork_command(
     check_output_dir(folder, MANIFEST_NAME, "--out")
     total = base.settings["replications"] * max(base.settings["catalog_draws"], 1)
     with Progress(f"fork of {base.scenario.name}", total, "runs") as progress:
-        result = fork(base, _catalog(catalog), day, changes, lambda: progress.advance(1))
+        named = None if catalog is None else str(catalog)
+        result = fork(base, _catalog(catalog), day, changes, lambda: progress.advance(1), named)
     manifest = write_result(result, folder)
     if json:
         emit_json(

@@ -174,6 +174,13 @@ def _wrong_policies(scenario: Scenario, source: str) -> list[InputError]:
                 for name in policy.partners
                 if name not in names
             ]
+            if policy.partners and provider.name not in policy.partners:
+                problems.append(
+                    InputError(
+                        source, f"{where}.partners", ", ".join(policy.partners), f"{provider.name} among them",
+                        "name the provider itself too",
+                    )
+                )  # fmt: skip
         if isinstance(policy, Leader):
             problems += [
                 InputError(source, f"{where}.followers", name, others, "name other providers")

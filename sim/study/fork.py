@@ -6,12 +6,11 @@ tables before the change are the base's bit by bit.
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from sim.results import RunResult
-from sim.runner import catalog_sha256, run
+from sim.runner import catalog_sha256, command_of, run
 from sim.scenario.load import parse_scenario
 from sim.scenario.scenario import Scenario
 from sim.shared.catalog import Catalog
@@ -22,9 +21,17 @@ _LONGEST_NAME = 64
 
 
 def fork(
-    base: RunResult, catalog: Catalog, day: float, changes: Sequence[str], on_run: Callable[[], None] = lambda: None
+    base: RunResult,
+    catalog: Catalog,
+    day: float,
+    changes: Sequence[str],
+    on_run: Callable[[], None] = lambda: None,
+    catalog_argument: str | None = None,
 ) -> RunResult:
     """The base's scenario with one more intervention, under its seed and counts.
+
+    The result's command names the `scenario.yaml` that lies in its folder, and `catalog_argument`, the catalog as it
+    was named (None for the shipped one).
 
     Args:
         base: a finished run.
@@ -43,11 +50,9 @@ def fork(
         )  # fmt: skip
     scenario = forked_scenario(base.scenario, day, changes)
     settings = base.settings
-    sets = [part for change in changes for part in ("--set", change)]
-    command = shlex.join(["undercut", "sim", "fork", "RUN", "--day", f"{day:g}", *sets])
-    return run(
-        scenario, catalog, settings["seed"], settings["replications"], settings["catalog_draws"], on_run, command
-    )
+    seed, replications, draws = settings["seed"], settings["replications"], settings["catalog_draws"]
+    command = command_of("scenario.yaml", seed, replications, draws, catalog_argument)
+    return run(scenario, catalog, seed, replications, draws, on_run, command)
 
 
 def forked_scenario(base: Scenario, day: float, changes: Sequence[str]) -> Scenario:

@@ -60,5 +60,7 @@ def test_unknown_partners_and_followers_are_refused_together() -> None:
     raw["providers"][1]["price"] = {"kind": "leader", "followers": ["firm1"]}
     with pytest.raises(InputErrors) as caught:
         parse_scenario(raw, "test")
-    assert "price.partners" in str(caught.value)
-    assert "price.followers" in str(caught.value)
+    told = str(caught.value)
+    assert "'nobody'" in told
+    assert "firm0 among them" in told
+    assert "price.followers" in told

@@ -171,6 +171,11 @@ def test_the_commands_fork_and_compare_folders(tmp_path: Path, capsys: pytest.Ca
     code = cli.run(["sim", "fork", str(folder), "--day", "90", "--set", "population.review_days=5", "--json"])
     assert code == 0
     assert json.loads(capsys.readouterr().out)["out"] == str(tmp_path / "run-fork")
+    again = ["sim", "run", str(tmp_path / "run-fork" / "scenario.yaml"), "--out", str(tmp_path / "again")]
+    assert cli.run([*again, "--replications", "2", "--seed", "4"]) == 0
+    capsys.readouterr()
+    first, second = (tmp_path / name / "demand.parquet" for name in ("run-fork", "again"))
+    assert first.read_bytes() == second.read_bytes()
     assert cli.run(["sim", "compare", str(folder), str(tmp_path / "run-fork"), "--json"]) == 0
     answer = json.loads(capsys.readouterr().out)
     assert any("interventions" in line for line in answer["changes"])
