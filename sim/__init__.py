@@ -29,7 +29,8 @@ _PLACES = {
 
 __all__ = [
     "Catalog", "EntryAnswer", "Estimate", "RunResult", "Scenario", "differences", "entry_answer", "fork",
-    "load_scenario", "parse_scenario", "read_catalog", "read_result", "run", "run_entry", "shipped_catalog", "write_result",
+    "load_scenario", "parse_scenario", "read_catalog", "read_result", "run", "run_entry", "shipped_catalog",
+    "write_result",
 ]  # fmt: skip
 
 
