@@ -193,6 +193,14 @@ def _wrong_policies(scenario: Scenario, source: str) -> list[InputError]:
             )
         if isinstance(policy, QLearning):
             states *= policy.points
+    learners = [part.price for part in scenario.providers if isinstance(part.price, QLearning)]
+    if any(policy.turns for policy in learners) and [policy.turns for policy in learners] != [True, True]:
+        problems.append(
+            InputError(
+                source, "providers: price.turns", f"{len(learners)} learners, {sum(p.turns for p in learners)} in turn",
+                "two learners, both with turns: true", "let two learn, both in turn",
+            )
+        )  # fmt: skip
     if states > MOST_LEARNED_STATES:
         problems.append(
             InputError(

@@ -201,15 +201,19 @@ class QLearning(Reviewed):
     A period lasts from one review to the next. The state is the price of every learner of the market in the last
     period; all learners choose at once, each explores with probability exp(-exploration_decay * period), else takes the
     price of the largest Q. The reward is the expected profit of a day.
+
+    With `turns` two learners who review on alternate days move in turn (Klein 2021): the state is the rival's standing
+    price, and the reward of a price is its profit against that one and, a period later, against the rival's answer.
     """
 
     kind: Literal["q_learning"]
-    lowest_level: Positive = Field(description="lowest price of the grid, as a multiple of the own list price")
+    lowest_level: NotNegative = Field(description="lowest price of the grid, as a multiple of the own list price")
     highest_level: Positive = Field(description="highest price of the grid")
     points: Annotated[int, Field(ge=2, le=100)] = Field(15, description="prices of the grid, equally spaced")
     learning_rate: Annotated[float, Field(gt=0.0, le=1.0)] = 0.15
     exploration_decay: Positive = 4e-6
     discount: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(0.95, description="per period")
+    turns: bool = Field(False, description="two learners move in turn; a period is then half of the time to the next")
 
     @model_validator(mode="after")
     def _in_order(self) -> QLearning:

@@ -64,7 +64,8 @@ class Classroom:
     def price(self, provider: str, day: float) -> np.ndarray:
         """Learn from the period that ends and choose the price of the next: a vector (3,), USD per Mtok."""
         me, profit = self._learners[provider], self.profits()
-        points = me.policy.points
+        if me.policy.turns:
+            return self._price_in_turn(me, profit)
         state = 0
         for learner in self._learners.values():
             state = state * learner.policy.points + learner.action_before(day)
@@ -74,10 +75,28 @@ class Classroom:
             mine, alpha = me.action, me.policy.learning_rate
             target = profit[me.place, state] + me.policy.discount * me.q[state].max()
             me.q[me.state, mine] = (1.0 - alpha) * me.q[me.state, mine] + alpha * target
-        coin, choice = coin_and_choice(me.key, me.periods, points)
+        me.before, me.day = me.action, day
+        return self._choose(me, state)
+
+    def _price_in_turn(self, me: _Learner, profit: np.ndarray) -> np.ndarray:
+        """The same for two who move in turn; the rival's standing price is the state."""
+        rival = next(learner for learner in self._learners.values() if learner is not me)
+        square = profit[me.place].reshape([len(learner.levels) for learner in self._learners.values()])
+        mine = square if me.place == 0 else square.T  # by the own action and the rival's
+        if not me.q.size:
+            me.q = np.tile(mine.mean(axis=1) / (1.0 - me.policy.discount), (len(rival.levels), 1))
+        if me.periods:
+            alpha, delta, action = me.policy.learning_rate, me.policy.discount, me.action
+            earned = mine[action, me.state] + delta * mine[action, rival.action]
+            target = earned + delta * delta * me.q[rival.action].max()
+            me.q[me.state, action] = (1.0 - alpha) * me.q[me.state, action] + alpha * target
+        return self._choose(me, rival.action)
+
+    def _choose(self, me: _Learner, state: int) -> np.ndarray:
+        coin, choice = coin_and_choice(me.key, me.periods, me.policy.points)
         explores = coin < math.exp(-me.policy.exploration_decay * me.periods)
-        me.before, me.action = me.action, int(choice) if explores else int(me.q[state].argmax())
-        me.day, me.state = day, state
+        me.action = int(choice) if explores else int(me.q[state].argmax())
+        me.state = state
         me.periods += 1
         return np.asarray(me.levels[me.action] * self._board.list_price[:, me.offer])
 

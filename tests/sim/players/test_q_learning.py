@@ -11,6 +11,7 @@ from conftest import raw_bertrand
 from sim.market import Market
 from sim.players.pricing.q_learning import Classroom, learning_key
 from sim.players.pricing.q_loop import Rules, first_q, learn
+from sim.players.pricing.q_turns import learn_in_turns
 from sim.scenario.load import parse_scenario
 from sim.shared.catalog import Catalog
 from sim.shared.errors import InputError
@@ -112,6 +113,23 @@ def test_patience_lets_learners_collude_and_myopia_does_not(empty_catalog: Catal
 
     assert gain(0.95) > 0.5
     assert gain(0.0) < 0.4
+
+
+def test_in_turn_a_learner_finds_the_best_answer_to_a_rival_who_always_comes_back() -> None:
+    """Where a rival's answer is the same whatever the own price, the best is that of one period against it."""
+    profit = np.zeros((2, 3, 3))
+    profit[0] = [[1.0, 1.0, 1.0], [0.0, 5.0, 0.0], [2.0, 2.0, 2.0]]
+    profit[1, 1] = 1.0  # the second always answers 1
+    session, _ = learn_in_turns(profit, Rules(0.3, 1e-3, 0.9, stable=5_000), keys(2), (0, 0))
+    assert session.converged
+    assert session.cycle == (4, 4)  # both at 1, whoever moves
+    assert session.profit == pytest.approx([5.0, 1.0])
+
+
+def test_learners_in_turn_are_two(empty_catalog: Catalog) -> None:
+    raw = raw_learners(agents=3, points=5, turns=True)
+    with pytest.raises(InputError, match="turns"):
+        parse_scenario(raw, "test")
 
 
 def test_too_many_states_and_more_than_one_offer_are_refused() -> None:

@@ -32,7 +32,9 @@ MODULES = (bertrand, spatial, sequential, learning, urn, customers)
 
 
 def is_quick(check: Check) -> bool:
-    return check.scenario.title in QUICK or isinstance(check, learning.Played | learning.Alone)
+    return check.scenario.title in QUICK or isinstance(
+        check, learning.Played | learning.Alone | sequential.PlayedInTurns
+    )
 
 
 CHECKS = [
