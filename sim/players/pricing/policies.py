@@ -63,11 +63,13 @@ class Owners:
     def revise(self, scenario: Scenario) -> None:
         """The owners of another scenario from now on; policies that are the same keep their memory."""
         old = {provider.name: provider.price for provider in self._scenario.providers}
-        same = all(provider.price is old[provider.name] for provider in scenario.providers)
+        changed = [part for part in scenario.providers if part.price is not old[part.name]]
         self._scenario = scenario
-        if not same:
+        self._equip(scenario)
+        if any(isinstance(policy, QLearning) for part in changed for policy in (part.price, old[part.name])):
+            # Other learners, or other grids, are another game: everybody starts anew.
             self._classroom = Classroom(scenario, self._board, self._beliefs, self._streams)
-            self._equip(scenario)
+        self._classroom.forget_profits()
 
     def _equip(self, scenario: Scenario) -> None:
         for provider in scenario.providers:

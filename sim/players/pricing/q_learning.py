@@ -103,7 +103,8 @@ class Classroom:
     def profits(self) -> np.ndarray:
         """Expected profit of a day by learner and joint action, USD, shape (n, product of grids).
 
-        At the other offers' posted prices; computed anew when one of these, or what is on sale, has changed.
+        At the other offers' posted prices, and with who holds what as it was when they were computed: anew when one of
+        these prices, a cost, or what is on sale has changed.
         """
         board, learners = self._board, list(self._learners.values())
         mine = [learner.offer for learner in learners]
@@ -113,6 +114,10 @@ class Classroom:
         profit = grid_profits(board, self._beliefs, mine, [learner.levels for learner in learners])
         self._profit, self._profit_of = profit.reshape(len(learners), -1), other
         return self._profit
+
+    def forget_profits(self) -> None:
+        """Something else of the market has changed; the next review computes the profits anew."""
+        self._profit_of = b""
 
     def _first_q(self, me: _Learner, profit: np.ndarray) -> np.ndarray:
         shape = [len(learner.levels) for learner in self._learners.values()]

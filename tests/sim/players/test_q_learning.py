@@ -126,6 +126,21 @@ def test_in_turn_a_learner_finds_the_best_answer_to_a_rival_who_always_comes_bac
     assert session.profit == pytest.approx([5.0, 1.0])
 
 
+def test_learners_remember_through_an_intervention_that_is_not_theirs(empty_catalog: Catalog) -> None:
+    """Exploration has faded by day 200: what is posted later tells what is remembered."""
+
+    def prices(*changes: dict[str, Any]) -> list[float]:
+        raw = raw_learners(points=5, exploration_decay=0.05)
+        raw["interventions"] = [{"day": 200.5, "changes": list(changes)}] if changes else []
+        table = Market(parse_scenario(raw, "test"), empty_catalog).run().tables["prices"]
+        return [*table[table["day"] > 201]["price_input_usd_per_mtok"]]
+
+    credit = {"key": "providers.firm0.treasury.credit_limit_usd", "value": 5e8}
+    decay = {"key": "providers.firm0.price.exploration_decay", "value": 0.04}
+    assert prices(credit) == pytest.approx(prices())
+    assert len(prices(decay)) != len(prices())
+
+
 def test_learners_in_turn_are_two(empty_catalog: Catalog) -> None:
     raw = raw_learners(agents=3, points=5, turns=True)
     with pytest.raises(InputError, match="turns"):
