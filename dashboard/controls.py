@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from sim.scenario.load import parse_scenario
 from sim.scenario.model import RelativeStudent, TransferredStudent
+from sim.scenario.population import Expected, Sampled
 from sim.scenario.providers import Provider
 from sim.scenario.scenario import Scenario
 from sim.shared.errors import InputError
@@ -113,7 +114,7 @@ def defaults(scenario: Scenario) -> dict[str, Value]:
     """The values that leave `scenario` as it is.
 
     Raises:
-        InputError: if the scenario has no entrant that is a student.
+        InputError: if the scenario has no entrant that is a student, or customers without the tastes of the controls.
     """
     model = _student(scenario)
     release_day = next(
@@ -123,6 +124,11 @@ def defaults(scenario: Scenario) -> dict[str, Value]:
     )
     stated = isinstance(model, RelativeStudent)
     tastes = scenario.population
+    if not isinstance(tastes, Sampled | Expected):
+        raise InputError(
+            f"scenario {scenario.name}", "population.kind", tastes.kind, "sampled or expected",
+            "the controls are those of customers who review; run it from the command line: undercut sim run",
+        )  # fmt: skip
     return {
         "student": "stated" if stated else "measured",
         "quality_percent": 100 * model.quality_ratio if isinstance(model, RelativeStudent) else 95.0,

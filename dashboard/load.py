@@ -11,7 +11,7 @@ from dashboard.jobs import Key, Runs
 from dashboard.worker import SHOWN_TABLES, OneRun, Task
 from sim.results import RunResult
 from sim.runner import catalog_sha256
-from sim.scenario.population import Expected
+from sim.scenario.population import Expected, Sampled
 from sim.scenario.scenario import Scenario
 from sim.shared.catalog import Catalog
 from sim.shared.errors import InputError
@@ -141,7 +141,12 @@ def question(scenario: Scenario, catalog: Catalog, seed: int, draws: int) -> Que
 
 
 def expected(scenario: Scenario, nodes_per_class: int = NODES_PER_CLASS) -> Scenario:
-    """The scenario with its customers in expectation: the same tastes, no sampling noise, and quicker."""
+    """The scenario with its customers in expectation: the same tastes, no sampling noise, and quicker.
+
+    Customers on a line or who arrive have no nodes and stay as they are.
+    """
+    if not isinstance(scenario.population, Sampled | Expected):
+        return scenario
     tastes = scenario.population.model_dump(exclude={"kind", "customers", "nodes_per_class"})
     return scenario.model_copy(update={"population": Expected(nodes_per_class=nodes_per_class, **tastes)})
 

@@ -16,6 +16,7 @@ _PLACES = {
     "Scenario": "sim.scenario.scenario",
     "differences": "sim.study.paired",
     "entry_answer": "sim.study.entry",
+    "fork": "sim.study.fork",
     "load_scenario": "sim.scenario.load",
     "parse_scenario": "sim.scenario.load",
     "read_catalog": "sim.shared.catalog",
@@ -27,8 +28,9 @@ _PLACES = {
 }
 
 __all__ = [
-    "Catalog", "EntryAnswer", "Estimate", "RunResult", "Scenario", "differences", "entry_answer", "load_scenario",
-    "parse_scenario", "read_catalog", "read_result", "run", "run_entry", "shipped_catalog", "write_result",
+    "Catalog", "EntryAnswer", "Estimate", "RunResult", "Scenario", "differences", "entry_answer", "fork",
+    "load_scenario", "parse_scenario", "read_catalog", "read_result", "run", "run_entry", "shipped_catalog",
+    "write_result",
 ]  # fmt: skip
 
 

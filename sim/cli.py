@@ -1,4 +1,4 @@
-"""`undercut sim`: run a scenario, list those that ship, compare two."""
+"""`undercut sim`: run a scenario, list those that ship, fork and compare runs, check the market against textbooks."""
 
 from __future__ import annotations
 
@@ -80,10 +80,8 @@ def scenarios_command(json: Json = False) -> None:
 
 @app.command("compare")
 def compare_command(
-    base: Annotated[str, typer.Argument(help="A scenario: file or shipped name.")],
-    variant: Annotated[
-        str, typer.Argument(help="Another scenario, or 'without-entry' for the base without its entrant.")
-    ],
+    base: Annotated[str, typer.Argument(help="A scenario (file or shipped name), or the folder of a finished run.")],
+    variant: Annotated[str, typer.Argument(help="Another one, or 'without-entry' for the base without its entrant.")],
     catalog: CatalogOption = None,
     replications: Replications = 4,
     seed: Seed = 0,
@@ -92,29 +90,106 @@ def compare_command(
     json: Json = False,
 ) -> None:
     """Paired differences, variant minus base, on common random numbers."""
-    from sim.scenario.load import load_scenario
     from sim.shared.console import emit_json, next_command, note
     from sim.study.paired import differences, scenario_change
 
-    one = load_scenario(base)
-    other = one.without_entry(one.entrant or "") if variant == "without-entry" else load_scenario(variant)
     models = _catalog(catalog)
-    left = _run(one, models, seed, replications, catalog_draws, base, catalog)
-    right = _run(other, models, seed, replications, catalog_draws, variant, catalog)
+    left = _result(base, models, seed, replications, catalog_draws, catalog)
+    if variant == "without-entry":
+        other = left.scenario.without_entry(left.scenario.entrant or "")
+        settings = left.settings
+        right = _run(
+            other, models, settings["seed"], settings["replications"], settings["catalog_draws"], variant, catalog
+        )
+    else:
+        right = _result(variant, models, seed, replications, catalog_draws, catalog)
     last = max(set(left.tables["market"]["day"]) & set(right.tables["market"]["day"]), default=0.0)
     table = differences(left, right, [last if day is None else day])
     rows = table.to_dict("records")
+    changes = scenario_change(left.scenario, right.scenario)
     if json:
-        emit_json({"base": one.name, "variant": other.name, "changes": scenario_change(one, other), "rows": rows})
+        emit_json({"base": left.scenario.name, "variant": right.scenario.name, "changes": changes, "rows": rows})
     else:
-        for line in scenario_change(one, other):
+        for line in changes:
             note(f"changed: {line}")
         for row in rows:
             print_line(
                 f"{row['subject']:<20} {row['metric']:<30} {row['base']:>14.6g} {row['variant']:>14.6g} "
                 f"{row['difference']:>+14.6g} [{row['low']:+.4g}, {row['high']:+.4g}] {row['unit']}"
             )
-    next_command(f"undercut sim run {base}")
+    next_command(f"undercut sim run {left.scenario.name}")
+
+
+@app.command("fork")
+def fork_command(
+    run: Annotated[Path, typer.Argument(help="The folder of a finished run.")],
+    day: Annotated[float, typer.Option(help="The day from which on the change holds.")],
+    changes: Annotated[
+        list[str], typer.Option("--set", help="KEY=VALUE, such as population.switching_share=0; may be repeated.")
+    ],
+    catalog: CatalogOption = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the tables; by default RUN-fork beside the run.")] = None,
+    json: Json = False,
+) -> None:
+    """Play a finished run again, with a change from a day on; before that day its tables are the same bit by bit."""
+    from sim.results import read_result, write_result
+    from sim.shared.console import Progress, emit_json, next_command, note
+    from sim.shared.manifest import MANIFEST_NAME, sha256_of_json
+    from sim.shared.paths import check_output_dir
+    from sim.study.fork import fork
+
+    base = read_result(run)
+    folder = out or run.with_name(f"{run.name}-fork")
+    check_output_dir(folder, MANIFEST_NAME, "--out")
+    total = base.settings["replications"] * max(base.settings["catalog_draws"], 1)
+    with Progress(f"fork of {base.scenario.name}", total, "runs") as progress:
+        named = None if catalog is None else str(catalog)
+        result = fork(base, _catalog(catalog), day, changes, lambda: progress.advance(1), named)
+    manifest = write_result(result, folder)
+    if json:
+        emit_json(
+            {
+                "scenario": result.scenario.name,
+                "out": str(folder),
+                "tables_sha256": sha256_of_json(manifest.content),
+                "rows": _summary(result),
+            }
+        )
+    else:
+        _print_rows(_summary(result))
+    note(f"tables: {folder}")
+    next_command(f"undercut sim compare {run} {folder}")
+
+
+@app.command("validate")
+def validate_command(
+    full: Annotated[bool, typer.Option("--full", help="As many draws as the sources took; minutes longer.")] = False,
+    json: Json = False,
+) -> None:
+    """Run textbook markets through the market, beside their closed forms; exit 1 where a row does not hold."""
+    from sim.shared.catalog import shipped_catalog
+    from sim.shared.console import Progress, emit_json, next_command
+    from sim.shared.errors import CheckFailed
+    from sim.validate.ladder import check_count, climb
+    from sim.validate.row import Row
+
+    with Progress("textbook markets", check_count(), "markets") as progress:
+
+        def found(rows: list[Row]) -> None:
+            progress.advance(1, rows[-1].name)
+            if not json:
+                for row in rows:
+                    print_line(row.line())
+
+        if not json:
+            print_line(f"{'market and quantity':<58} {'expected':>11} {'simulated':>11} {'tolerance':>9}")
+        rows = climb(shipped_catalog(), full, found)
+    if json:
+        emit_json({"rows": [row.as_json() for row in rows]})
+    failed = [row.name for row in rows if not row.holds]
+    if failed:
+        raise CheckFailed(f"{len(failed)} of {len(rows)} rows do not hold: {'; '.join(failed)}")
+    next_command("undercut sim run default")
 
 
 def print_line(text: str) -> None:
@@ -127,6 +202,19 @@ def _catalog(path: Path | None) -> Catalog:
 
     shipped = shipped_catalog()
     return shipped if path is None else shipped.with_rows(read_catalog(path))
+
+
+def _result(
+    argument: str, models: Catalog, seed: int, replications: int, catalog_draws: int, catalog_path: Path | None
+) -> RunResult:
+    """A finished run from its folder, with its own seed and counts; else a scenario, run now."""
+    from sim.results import read_result
+    from sim.scenario.load import load_scenario
+    from sim.shared.manifest import MANIFEST_NAME
+
+    if (Path(argument) / MANIFEST_NAME).is_file():
+        return read_result(Path(argument))
+    return _run(load_scenario(argument), models, seed, replications, catalog_draws, argument, catalog_path)
 
 
 def _run(

@@ -52,7 +52,7 @@ MARKET = TableSpec(
         _DAY,
         Column("mtok", "number", "Mtok", "tokens served"),
         Column("revenue_usd", "number", "USD", "paid by customers"),
-        Column("profit_usd", "number", "USD", "revenue less serving cost of all providers"),
+        Column("profit_usd", "number", "USD", "revenue less serving cost of all providers, suppliers included"),
         Column("margin", "number", "fraction", "profit over revenue"),
         Column("hhi_tokens", "number", "0 to 1", "Herfindahl index of providers, by tokens"),
         Column("hhi_dollars", "number", "0 to 1", "Herfindahl index of providers, by dollars"),
@@ -92,6 +92,8 @@ def market(tables: Mapping[str, pd.DataFrame], by_offer: pd.DataFrame) -> pd.Dat
     """The table `market`, from the run's tables and its table `shares`."""
     keys = [*RUN, "day"]
     whole = by_offer.groupby(keys, sort=True)[["mtok", "revenue_usd", "profit_usd"]].sum()
+    suppliers = supplier_profits(tables["ledger"]).groupby(keys)["profit_usd"].sum()
+    whole["profit_usd"] += suppliers.reindex(whole.index, fill_value=0.0)
     whole["margin"] = _ratio(whole["profit_usd"], whole["revenue_usd"])
     providers = by_offer.groupby([*keys, "provider"])[["share_of_tokens", "share_of_dollars"]].sum() ** 2
     hhi = providers.groupby(keys).sum()
@@ -102,6 +104,26 @@ def market(tables: Mapping[str, pd.DataFrame], by_offer: pd.DataFrame) -> pd.Dat
     welfare = tables["welfare"].groupby(keys)[["consumer_surplus_usd_per_day", "switching_usd"]].sum()
     whole = whole.join(welfare, how="left")
     return MARKET.conform(whole.reset_index(), "market")
+
+
+def supplier_profits(ledger: pd.DataFrame) -> pd.DataFrame:
+    """What suppliers of resold offers took, less what serving cost them: run, day, provider, profit_usd.
+
+    No row of `shares` shows it: there, a resold offer's serving cost is what its seller paid the supplier.
+    """
+    import pandas as pd
+
+    sold = ledger[ledger["account"] == "wholesale"]
+    taken = sold[[*RUN, "day"]].assign(provider=sold["payee"], profit_usd=sold["usd"])
+    keys = [*RUN, "day", "provider"]
+    if sold.empty:
+        return taken[[*keys, "profit_usd"]]
+    # A resold offer is served by another than the one whom customers paid for it.
+    seller = ledger[ledger["account"] == "retail"].groupby([*RUN, "offer"])["payee"].first().rename("seller")
+    served = ledger[(ledger["account"] == "serving") & (ledger["task_class"] != "")].join(seller, on=[*RUN, "offer"])
+    served = served[served["payer"] != served["seller"]]
+    spent = served[[*RUN, "day"]].assign(provider=served["payer"], profit_usd=-served["usd"])
+    return pd.concat([taken, spent], ignore_index=True).groupby(keys, as_index=False)["profit_usd"].sum()
 
 
 def _ratio(part: pd.Series, whole: pd.Series) -> pd.Series:

@@ -168,6 +168,26 @@ def raw_bertrand(costs: list[float], taste_usd: float = 0.25, quality: float = 0
     }  # fmt: skip
 
 
+def raw_line(
+    costs: list[float],
+    prices: list[float],
+    column: dict[str, Any],
+    qualities: list[float] | None = None,
+    value_usd: float = 1.0,
+    outside_share: float | None = 0.0,
+    price: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """`raw_bertrand` with customers on a line, one request a day in all, prices and costs in USD per request."""
+    raw = raw_bertrand(costs)
+    raw["tasks"][0]["value_usd"] = {"median": value_usd}
+    raw["population"] = {"kind": "line", "varies": column, "outside_share": outside_share}
+    for index, (provider, listed) in enumerate(zip(raw["providers"], prices, strict=True)):
+        raw["models"][index]["quality"] = 1.0 if qualities is None else qualities[index]
+        provider["offers"][0]["list_price"]["input_usd_per_mtok"] = listed
+        provider["price"] = price or provider["price"]
+    return raw
+
+
 @pytest.fixture
 def empty_catalog() -> Catalog:
     """No models: for scenarios that state all of theirs."""

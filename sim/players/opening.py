@@ -7,9 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from sim.players.pricing.beliefs import Beliefs
+from sim.players.pricing.arrival_beliefs import ArrivalBeliefs
+from sim.players.pricing.beliefs import Beliefs, NodeBeliefs
 from sim.players.pricing.best_response import Seller, implied_costs
+from sim.players.pricing.line_beliefs import LineBeliefs
 from sim.players.pricing.policies import outlook_of
+from sim.scenario.population import Arrivals, Line
 from sim.scenario.prices import (
     CatalogCost,
     CatalogPrice,
@@ -19,6 +22,7 @@ from sim.scenario.prices import (
     StatedCost,
     StatedPrice,
     TeacherCost,
+    WholesaleCost,
 )
 from sim.scenario.providers import Offer
 from sim.scenario.scenario import Scenario
@@ -26,6 +30,7 @@ from sim.shared.catalog import Catalog
 from sim.shared.errors import InputError, raise_all
 from sim.world.board import Board, make_board
 from sim.world.customers.expected import ExpectedCustomers
+from sim.world.customers.line import LineCustomers
 from sim.world.models import CACHED_RATIO, ResolvedModel, Vector, resolve_models
 from sim.world.streams import Streams
 
@@ -49,33 +54,47 @@ def open_market(scenario: Scenario, catalog: Catalog, seed: int, catalog_draw: i
         InputError: if the catalog lacks what the scenario asks of it.
     """
     models = resolve_models(scenario, catalog, Streams(seed, 0), catalog_draw)
-    board = make_board(scenario, models, _list_prices(scenario, models))
+    board = make_board(scenario, models, list_prices(scenario, models))
     released = {release.offer for provider in scenario.providers for release in provider.lab.releases}
-    board.on_sale[:] = [offer.name not in released for offer in scenario.offers]
-    nodes = ExpectedCustomers(
-        scenario.tasks, scenario.population, scenario.belief_nodes_per_class, board.offer_count, Streams(seed, 0)
-    )
-    nodes.start(board)
-    beliefs = Beliefs(nodes, scenario.population.notices_increases)
+    board.on_sale[:] = [
+        offer.on_sale and offer.name not in released and not offer.wholesale for offer in scenario.offers
+    ]
+    beliefs = _beliefs(scenario, board, Streams(seed, 0))
     clipped = _set_costs(scenario, models, board, beliefs)
     return Opening(board, beliefs, _offer_rows(scenario, models, board, clipped))
 
 
-def _list_prices(scenario: Scenario, models: dict[str, ResolvedModel]) -> list[Vector]:
+def _beliefs(scenario: Scenario, board: Board, streams: Streams) -> Beliefs:
+    spec = scenario.population
+    if isinstance(spec, Line):
+        return LineBeliefs(LineCustomers(scenario.tasks, spec, board.offers))
+    if isinstance(spec, Arrivals):
+        return ArrivalBeliefs(scenario.tasks, spec, scenario.belief_nodes_per_class, streams)
+    nodes = ExpectedCustomers(scenario.tasks, spec, scenario.belief_nodes_per_class, board.offer_count, streams)
+    nodes.start(board)
+    return NodeBeliefs(nodes)
+
+
+def list_prices(scenario: Scenario, models: dict[str, ResolvedModel]) -> list[Vector]:
+    """Every offer's list price, in the scenario's order.
+
+    Raises:
+        InputError: if it is to be taken from where there is none.
+    """
     prices: dict[str, Vector] = {}
     by_model: dict[str, Vector] = {}
     for offer in _teachers_first(scenario):
         model = models[offer.model]
         part = offer.list_price
         if isinstance(part, StatedPrice):
-            price = _stated(part)
+            price = stated_vector(part)
         elif isinstance(part, CatalogPrice):
             if model.list_price is None:
                 raise _missing(scenario, offer, "list_price", "a list price")
             price = model.list_price
         elif isinstance(part, MarkupPrice):
-            cost = _stated(offer.cost) if isinstance(offer.cost, StatedCost) else model.cost
-            if cost is None or isinstance(offer.cost, ImpliedCost | ShareCost | TeacherCost):
+            cost = stated_vector(offer.cost) if isinstance(offer.cost, StatedCost) else model.cost
+            if cost is None or isinstance(offer.cost, ImpliedCost | ShareCost | TeacherCost | WholesaleCost):
                 raise _missing(scenario, offer, "list_price", "a cost that is stated or the catalog's")
             price = cost.times(1.0 + part.markup, 1.0 + part.markup)
         else:
@@ -94,7 +113,7 @@ def _set_costs(scenario: Scenario, models: dict[str, ResolvedModel], board: Boar
     problems = [
         InputError(
             f"scenario {scenario.name}", f"offers.{offer.name}.cost", "implied",
-            "a cost of another kind: an offer that is released later has no list price to infer it from",
+            "a cost of another kind: what is released later or sold at wholesale has no list price to infer it from",
             "state it, or give a share of the list price, the catalog's or the teacher's",
         )
         for index, offer in enumerate(offers)
@@ -104,20 +123,22 @@ def _set_costs(scenario: Scenario, models: dict[str, ResolvedModel], board: Boar
     for index, offer in enumerate(offers):
         part, model = offer.cost, models[offer.model]
         if isinstance(part, StatedCost):
-            board.set_cost(index, _array(_stated(part)))
+            board.set_cost(index, as_array(stated_vector(part)))
         elif isinstance(part, ShareCost):
             board.set_cost(index, board.list_price[:, index] * part.share)
         elif isinstance(part, CatalogCost):
             if model.cost is None:
                 raise _missing(scenario, offer, "cost", "a cost of serving")
-            board.set_cost(index, _array(model.cost))
+            board.set_cost(index, as_array(model.cost))
+        elif isinstance(part, WholesaleCost):
+            board.set_cost(index, board.price[:, board.supplier_offer[index]])
     for provider in scenario.providers:
         own = [j for j, owner in enumerate(board.owners) if owner == provider.name and board.on_sale[j]]
         unknown = [j for j in own if isinstance(offers[j].cost, ImpliedCost)]
         if unknown:
             outlook = outlook_of(provider.price, scenario.discount_rate_per_year)
             students = tuple(
-                (j, teacher, _ratio(models[offers[j].model]))
+                (j, teacher, cost_ratio(models[offers[j].model]))
                 for j in own
                 if isinstance(offers[j].cost, TeacherCost)
                 for teacher in unknown
@@ -134,11 +155,11 @@ def _set_costs(scenario: Scenario, models: dict[str, ResolvedModel], board: Boar
             teacher = next((j for j, other in enumerate(offers) if other.model == model.teacher), None)
             if teacher is None:
                 raise _missing(scenario, offer, "cost", f"an offer of the teacher {model.teacher}")
-            board.set_cost(board.index(offer.name), board.cost[:, teacher] * _ratio(model))
+            board.set_cost(board.index(offer.name), board.cost[:, teacher] * cost_ratio(model))
     return implied.clipped
 
 
-def _ratio(model: ResolvedModel) -> np.ndarray:
+def cost_ratio(model: ResolvedModel) -> np.ndarray:
     """A student's cost over its teacher's, by kind of token, shape (3,)."""
     return np.array([model.input_cost_ratio, model.input_cost_ratio, model.output_cost_ratio])
 
@@ -166,14 +187,16 @@ def _offer_rows(
     return rows
 
 
-def _stated(part: StatedPrice | StatedCost) -> Vector:
+def stated_vector(part: StatedPrice | StatedCost) -> Vector:
+    """A stated price or cost, with cached input at its usual ratio where it is not stated."""
     cached = part.cached_usd_per_mtok
     if cached is None:
         cached = part.input_usd_per_mtok * CACHED_RATIO
     return Vector(part.input_usd_per_mtok, cached, part.output_usd_per_mtok)
 
 
-def _array(vector: Vector) -> np.ndarray:
+def as_array(vector: Vector) -> np.ndarray:
+    """A vector by kind of token, shape (3,)."""
     return np.array([vector.input_usd_per_mtok, vector.cached_usd_per_mtok, vector.output_usd_per_mtok])
 
 

@@ -8,7 +8,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from sim.scenario.scenario import Scenario, contradictions
+from sim.scenario.contradictions import contradictions
+from sim.scenario.interventions import broken_past, stages
+from sim.scenario.scenario import Scenario
 from sim.shared.errors import InputError, raise_all
 from sim.shared.paths import data_dir, shipped_or_path
 from sim.shared.yaml import read_yaml
@@ -36,7 +38,33 @@ def parse_scenario(raw: Mapping[str, Any], source: str) -> Scenario:
         raise_all(_problems(error, source))
         raise AssertionError("a validation error without problems") from error
     raise_all(contradictions(scenario, source))
+    later(scenario, source)
     return scenario
+
+
+def later(scenario: Scenario, source: str = "the scenario") -> list[tuple[float, Scenario]]:
+    """The days of the interventions, each with the scenario as it stands from then on; as valid as the first.
+
+    Raises:
+        InputError, InputErrors: all problems of the first intervention that has any.
+    """
+    out: list[tuple[float, Scenario]] = []
+    if not scenario.interventions:
+        return out
+    before = scenario
+    for stage in stages(scenario, source):
+        where = f"{source}: interventions.{stage.number}"
+        if stage.day >= scenario.horizon_days:
+            raise InputError(where, "day", stage.day, f"below {scenario.horizon_days:g}", "choose an earlier day")
+        try:
+            after = Scenario.model_validate(stage.raw)
+        except ValidationError as error:
+            raise_all(_problems(error, where))
+            raise AssertionError("a validation error without problems") from error
+        raise_all([*contradictions(after, where), *broken_past(before, after, stage.day, where)])
+        out.append((stage.day, after))
+        before = after
+    return out
 
 
 def dump_scenario(scenario: Scenario) -> str:

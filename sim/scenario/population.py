@@ -1,19 +1,24 @@
-"""The customers, as a tagged union. Nothing else in the market knows which kind it has."""
+"""The customers, as a tagged union. Nothing else in the market knows which kind it has.
+
+sampled    rows that review now and then, with keyed draws; what a run of many customers looks like
+expected   the same customers as quadrature nodes: no sampling noise
+line       one thing differs between customers, no other taste does (mu = 0): shares are exact lengths
+arrivals   customers come one by one, choose once and count for those who come after them
+"""
 
 from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from sim.scenario.base import Fraction, Part, Positive
+from sim.scenario.base import Fraction, Name, NotNegative, Part, Positive
 from sim.scenario.tasks import Lognormal
 
 
 class Tastes(Part):
-    """How customers choose; shared by every kind of population."""
+    """Unobserved taste and own volume, of customers who choose by random utility."""
 
-    market_customers: Positive = Field(1e6, description="number of real customers that the population stands for")
     price_sensitivity: Lognormal = Field(
         Lognormal(median=0.1, log_sd=0.4),
         description="m in mu = m * value: the spread of unobserved taste; smaller means more sensitive to price",
@@ -21,12 +26,18 @@ class Tastes(Part):
     taste_usd: Positive | None = Field(
         None, description="mu in USD per request, the same for everybody; replaces price_sensitivity (theory scenarios)"
     )
+    volume_elasticity: Annotated[float, Field(gt=-1.0, le=0.0)] = Field(
+        -0.3, description="eta: change of a customer's own volume with price, in logs"
+    )
+
+
+class Reviewing(Tastes):
+    """Customers who hold an offer and review it at Poisson times."""
+
+    market_customers: Positive = Field(1e6, description="number of real customers that the population stands for")
     review_days: Positive = Field(45.0, description="mean days between two reviews of a customer's choice")
     switching_share: Fraction = Field(
         0.05, description="one-off cost of switching, as a share of a year's value of the customer's requests"
-    )
-    volume_elasticity: Annotated[float, Field(gt=-1.0, le=0.0)] = Field(
-        -0.3, description="eta: change of a customer's own volume with price, in logs"
     )
     notices_increases: bool = Field(
         True, description="customers of an offer whose price rises review at once; cuts wait for the next review"
@@ -34,18 +45,80 @@ class Tastes(Part):
     outside_share: float = Field(0.0, description="a0: utility of using no model, as a share of value")
 
 
-class Sampled(Tastes):
+class Sampled(Reviewing):
     """One row per (customer, task class); each reviews at Poisson times with keyed draws."""
 
     kind: Literal["sampled"] = "sampled"
     customers: Annotated[int, Field(ge=1, le=5_000_000)] = 5000
 
 
-class Expected(Tastes):
+class Expected(Reviewing):
     """Quadrature nodes with weights and an occupancy matrix; no sampling noise."""
 
     kind: Literal["expected"] = "expected"
     nodes_per_class: Annotated[int, Field(ge=1, le=65_536)] = Field(512, description="a power of two is best (Sobol)")
 
 
-Population = Annotated[Sampled | Expected, Field(discriminator="kind")]
+class ValueColumn(Part):
+    """Customers differ in the value of a right answer: the task's median times x, x uniform on [low, high]."""
+
+    kind: Literal["value"] = "value"
+    low: NotNegative = 0.0
+    high: Positive = 1.0
+
+    @model_validator(mode="after")
+    def _in_order(self) -> ValueColumn:
+        if self.low >= self.high:
+            raise ValueError("low must lie below high")
+        return self
+
+
+class Place(Part):
+    """Where an offer stands."""
+
+    offer: Name
+    at: Fraction
+
+
+class PlaceColumn(Part):
+    """Customers differ in where they stand, uniform on a segment or a circle of length 1; fit is -travel * distance."""
+
+    kind: Literal["place"]
+    shape: Literal["segment", "circle"] = "segment"
+    travel_usd: Positive = Field(description="cost of the distance 1, USD per request")
+    places: tuple[Place, ...] = Field(min_length=1, description="one for each offer that customers may buy")
+
+
+class Line(Part):
+    """One column differs and unobserved taste does not exist: everybody holds what is best at the posted prices.
+
+    Shares are the lengths of the cells of the upper envelope of utilities; offers that tie share their cell equally.
+    There is no inertia: no review, no switching cost. Every customer's volume is x0.
+    """
+
+    kind: Literal["line"]
+    market_customers: Positive = Field(1.0, description="number of real customers that the line stands for")
+    varies: Annotated[ValueColumn | PlaceColumn, Field(discriminator="kind")] = ValueColumn()
+    outside_share: float | None = Field(
+        0.0, description="a0: utility of using no model, as a share of value; null: everybody uses one"
+    )
+
+
+class Arrivals(Tastes):
+    """Customers arrive one by one, choose once and never review; those who came before are company.
+
+    The utility of an offer gains network * mu * ln(n), n being the customers who chose it before, so that without
+    other differences an offer is chosen with a probability proportional to n^network (Arthur 1989). An arrival's
+    requests are those of one day; what stays is its count.
+    """
+
+    kind: Literal["arrivals"]
+    arrivals_per_day: Positive = Field(description="in each task class, one every 1/arrivals_per_day days")
+    network: float = Field(0.0, description="gamma: weight of the logarithm of earlier customers")
+    first_customers: Positive = Field(1.0, description="n of every offer on day 0")
+    outside_share: float | None = Field(
+        0.0, description="a0: utility of using no model, as a share of value; null: everybody uses one"
+    )
+
+
+Population = Annotated[Sampled | Expected | Line | Arrivals, Field(discriminator="kind")]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from sim.scenario.base import Fraction, Name, NotNegative, Part, Positive
 
@@ -77,7 +77,16 @@ class TeacherCost(Part):
     kind: Literal["teacher"]
 
 
-ServingCost = Annotated[StatedCost | ShareCost | ImpliedCost | CatalogCost | TeacherCost, Field(discriminator="kind")]
+class WholesaleCost(Part):
+    """Another provider serves the requests, at the posted price of its offer `offer`, which is sold at wholesale."""
+
+    kind: Literal["wholesale"]
+    offer: Name = Field(description="name of another provider's offer with wholesale: true")
+
+
+ServingCost = Annotated[
+    StatedCost | ShareCost | ImpliedCost | CatalogCost | TeacherCost | WholesaleCost, Field(discriminator="kind")
+]
 
 
 class Reviewed(Part):
@@ -131,6 +140,89 @@ class BestResponse(Reviewed):
     mode: Literal["static", "discounted"] = "discounted"
     horizon_days: Positive = 365.0
     damping: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(0.0, description="share of the old log price that is kept")
+    least_gain: NotNegative = Field(1e-6, description="a price moves for a gain of at least this share of the profit")
 
 
-PricePolicy = Annotated[Posted | CostPlus | Match | Undercut | BestResponse, Field(discriminator="kind")]
+class Joint(Reviewed):
+    """The own part of the prices that maximise the summed profit of all partners: what one owner of all would post."""
+
+    kind: Literal["joint"]
+    partners: tuple[Name, ...] = Field((), description="providers whose profit counts; none named: every provider")
+
+
+class Leader(Reviewed):
+    """The price that maximises the own profit when every follower answers it with its best response.
+
+    Followers answer one after the other until none moves. With an offer at wholesale this is a supplier that sets the
+    wholesale price; with a retail offer it is Stackelberg's leader.
+    """
+
+    kind: Literal["leader"]
+    followers: tuple[Name, ...] = Field(min_length=1, description="providers whose answers are foreseen")
+
+
+class Response(Part):
+    """A lottery over the own grid; a sure answer has one entry and no probabilities."""
+
+    points: tuple[Annotated[int, Field(ge=0)], ...] = Field(min_length=1, description="indices into the grid, from 0")
+    probabilities: tuple[Fraction, ...] = ()
+
+    @model_validator(mode="after")
+    def _sums_to_one(self) -> Response:
+        chances = self.probabilities or ((1.0,) if len(self.points) == 1 else ())
+        if len(chances) != len(self.points) or abs(sum(chances) - 1.0) > 1e-9:
+            raise ValueError("give one probability for each point, and let them sum to 1")
+        return self
+
+
+class ReactionTable(Reviewed):
+    """A Markov strategy, played as given: the answer to the grid point nearest to the rival's posted price.
+
+    Two providers that review on alternate days move in turn (Maskin and Tirole 1988).
+    """
+
+    kind: Literal["reaction_table"]
+    rival: Name = Field(description="name of the rival offer")
+    levels: tuple[NotNegative, ...] = Field(min_length=1, description="the grid, as multiples of the own list price")
+    responses: tuple[Response, ...] = Field(min_length=1, description="one for each point of the grid")
+
+    @model_validator(mode="after")
+    def _one_response_each(self) -> ReactionTable:
+        if len(self.responses) != len(self.levels):
+            raise ValueError(f"{len(self.levels)} levels need {len(self.levels)} responses")
+        if max(point for response in self.responses for point in response.points) >= len(self.levels):
+            raise ValueError(f"points of the grid run from 0 to {len(self.levels) - 1}")
+        return self
+
+
+class QLearning(Reviewed):
+    """Tabular Q-learning with one period of memory (Calvano, Calzolari, Denicolo and Pastorello 2020).
+
+    A period lasts from one review to the next. The state is the price of every learner of the market in the last
+    period; all learners choose at once, each explores with probability exp(-exploration_decay * period), else takes the
+    price of the largest Q. The reward is the expected profit of a day.
+
+    With `turns` two learners who review on alternate days move in turn (Klein 2021): the state is the rival's standing
+    price, and the reward of a price is its profit against that one and, a period later, against the rival's answer.
+    """
+
+    kind: Literal["q_learning"]
+    lowest_level: NotNegative = Field(description="lowest price of the grid, as a multiple of the own list price")
+    highest_level: Positive = Field(description="highest price of the grid")
+    points: Annotated[int, Field(ge=2, le=100)] = Field(15, description="prices of the grid, equally spaced")
+    learning_rate: Annotated[float, Field(gt=0.0, le=1.0)] = 0.15
+    exploration_decay: Positive = 4e-6
+    discount: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(0.95, description="per period")
+    turns: bool = Field(False, description="two learners move in turn; a period is then half of the time to the next")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> QLearning:
+        if self.lowest_level >= self.highest_level:
+            raise ValueError("lowest_level must lie below highest_level")
+        return self
+
+
+PricePolicy = Annotated[
+    Posted | CostPlus | Match | Undercut | BestResponse | Joint | Leader | ReactionTable | QLearning,
+    Field(discriminator="kind"),
+]

@@ -16,6 +16,8 @@ class Offer(Part):
     list_price: ListPrice = CatalogPrice()
     cost: ServingCost = ImpliedCost()
     fit_share: float = Field(0.0, description="taste for this offer in all customers, as a share of value")
+    on_sale: bool = Field(True, description="false: withdrawn, from day 0 or, by an intervention, from its day on")
+    wholesale: bool = Field(False, description="sold to other providers alone, whose cost is of kind wholesale")
 
 
 class Distillation(Part):

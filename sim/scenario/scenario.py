@@ -1,20 +1,33 @@
-"""The scenario: the whole of a market as one frozen value, and the rules that hold between its parts."""
+"""The scenario: the whole of a market as one frozen value."""
 
 from __future__ import annotations
 
 import datetime
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from sim.scenario.base import Name, NotNegative, Part, Positive
-from sim.scenario.model import ModelSpec, RelativeStudent, TransferredStudent
+from sim.scenario.model import ModelSpec
 from sim.scenario.population import Population
-from sim.scenario.prices import CatalogCost, CatalogPrice, Match, TeacherCost, TeacherPrice, Undercut
 from sim.scenario.providers import Offer, Provider
 from sim.scenario.tasks import TaskClass
 from sim.shared.errors import InputError
 from sim.shared.manifest import sha256_of_json
+
+
+class Change(Part):
+    """A field by its path, and its new value; see `sim.scenario.interventions` for the paths."""
+
+    key: str = Field(min_length=1, max_length=300)
+    value: JsonValue
+
+
+class Intervention(Part):
+    """Something that happens to the market on a day and that nobody foresaw."""
+
+    day: NotNegative
+    changes: tuple[Change, ...] = Field(min_length=1)
 
 
 class Scenario(Part):
@@ -40,6 +53,7 @@ class Scenario(Part):
     belief_nodes_per_class: Annotated[int, Field(ge=1, le=65_536)] = Field(
         128, description="nodes of the owners' beliefs about demand, per task class"
     )
+    interventions: tuple[Intervention, ...] = ()
 
     @property
     def offers(self) -> tuple[Offer, ...]:
@@ -86,111 +100,3 @@ class Scenario(Part):
             for provider in self.providers
         )
         return self.model_copy(update={"providers": providers})
-
-
-def contradictions(scenario: Scenario, source: str) -> list[InputError]:
-    """All problems between the parts of a scenario that is valid part by part."""
-    return [
-        *_repeated_names(scenario, source),
-        *_unknown_models(scenario, source),
-        *_unknown_offers(scenario, source),
-        *_wrong_kinds(scenario, source),
-    ]
-
-
-def _repeated_names(scenario: Scenario, source: str) -> list[InputError]:
-    problems = []
-    groups = {
-        "tasks": [task.name for task in scenario.tasks],
-        "models": [model.name for model in scenario.models],
-        "providers": [provider.name for provider in scenario.providers],
-        "providers.offers": [offer.name for offer in scenario.offers],
-    }
-    for field, names in groups.items():
-        for name in sorted({name for name in names if names.count(name) > 1}):
-            problems.append(InputError(source, field, name, "names that are unique", "rename one of them"))
-    return problems
-
-
-def _unknown_models(scenario: Scenario, source: str) -> list[InputError]:
-    names = [model.name for model in scenario.models]
-    listed = ", ".join(names)
-    problems = []
-    for offer in scenario.offers:
-        if offer.model not in names:
-            problems.append(InputError(source, f"offer {offer.name}: model", offer.model, listed, "name a model above"))
-    for index, model in enumerate(scenario.models):
-        if isinstance(model, RelativeStudent | TransferredStudent) and model.teacher not in names[:index]:
-            problems.append(
-                InputError(
-                    source,
-                    f"models.{index}.teacher",
-                    model.teacher,
-                    ", ".join(names[:index]) or "a model that stands above it",
-                    "a student stands below its teacher",
-                )
-            )
-    return problems
-
-
-def _unknown_offers(scenario: Scenario, source: str) -> list[InputError]:
-    every = [offer.name for offer in scenario.offers]
-    problems = []
-    for provider in scenario.providers:
-        own = [offer.name for offer in provider.offers]
-        rivals = ", ".join(name for name in every if name not in own)
-        if isinstance(provider.price, Match | Undercut) and (
-            provider.price.rival not in every or provider.price.rival in own
-        ):
-            problems.append(
-                InputError(source, f"provider {provider.name}: price.rival", provider.price.rival, rivals, "a rival's")
-            )
-        for release in provider.lab.releases:
-            where = f"provider {provider.name}: lab.releases"
-            if release.offer not in own:
-                problems.append(InputError(source, f"{where}.offer", release.offer, ", ".join(own), "an own offer"))
-            if release.teacher_offer is not None and release.teacher_offer not in every:
-                problems.append(
-                    InputError(source, f"{where}.teacher_offer", release.teacher_offer, ", ".join(every), "an offer")
-                )
-    released = {release.offer for provider in scenario.providers for release in provider.lab.releases}
-    if scenario.entrant is not None and scenario.entrant not in released:
-        problems.append(
-            InputError(
-                source,
-                "entrant",
-                scenario.entrant,
-                ", ".join(sorted(released)) or "an offer that a lab releases",
-                "let a lab release it, or leave the field out",
-            )
-        )
-    return problems
-
-
-def _wrong_kinds(scenario: Scenario, source: str) -> list[InputError]:
-    problems = []
-    by_name = {model.name: model for model in scenario.models}
-    for offer in scenario.offers:
-        model = by_name.get(offer.model)
-        if model is None:
-            continue
-        student = isinstance(model, RelativeStudent | TransferredStudent)
-        for field, part, wants in (
-            ("list_price", offer.list_price, TeacherPrice),
-            ("cost", offer.cost, TeacherCost),
-        ):
-            if isinstance(part, wants) and not student:
-                problems.append(
-                    InputError(source, f"offer {offer.name}: {field}.kind", part.kind, "a student's offer", "state it")
-                )
-            if isinstance(part, CatalogPrice | CatalogCost) and model.kind != "catalog":
-                problems.append(
-                    InputError(
-                        source,
-                        f"offer {offer.name}: {field}.kind",
-                        part.kind,
-                        "stated or teacher, for a model that is not in the catalog",
-                        "state the figure",
-                    )
-                )
-    return problems

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sim.metrics import RUN
+from sim.metrics import RUN, supplier_profits
 from sim.results import RunResult
 from sim.runner import command_of, run
 from sim.scenario.model import RelativeStudent, TransferredStudent
@@ -228,7 +228,7 @@ def _entrant_share(result: RunResult, entrant: str, column: str, window: tuple[f
 
 
 def _profit(tables: Mapping[str, pd.DataFrame], provider: str, start: float, end: float, others: bool) -> pd.DataFrame:
-    """What a provider (or all others) took for tokens, from customers and from copiers, less what serving them cost.
+    """What a provider (or all others) took for tokens, from customers, copiers and resellers, less what serving cost.
 
     Customers' flows come from `shares` and stand at the end of their interval; what copiers buy stands in the ledger
     without a task class, on the day of the purchase.
@@ -248,7 +248,11 @@ def _profit(tables: Mapping[str, pd.DataFrame], provider: str, start: float, end
         provider=bought["payer"].where(serving, bought["payee"]),
         profit_usd=bought["usd"].where(~serving, -bought["usd"]),
     )
-    rows = pd.concat([retail[[*RUN, "provider", "profit_usd"]], bought], ignore_index=True)
+    wholesale = supplier_profits(ledger)
+    wholesale = wholesale[(wholesale["day"] > start + 1e-9) & (wholesale["day"] <= end + 1e-9)]
+    columns = [*RUN, "provider", "profit_usd"]
+    parts = [part for part in (retail[columns], bought, wholesale[columns]) if len(part)]
+    rows = pd.concat(parts, ignore_index=True) if parts else retail[columns]
     mine = (rows["provider"] != provider) if others else (rows["provider"] == provider)
     summed = rows[mine].groupby(RUN, as_index=False)["profit_usd"].sum()
     every = shares[RUN].drop_duplicates()

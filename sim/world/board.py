@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sim.scenario.prices import WholesaleCost
 from sim.scenario.scenario import Scenario
 from sim.shared.units import TOKENS_PER_MTOK
 from sim.world.models import ResolvedModel, Vector
@@ -28,6 +29,9 @@ class Board:
         reference_usd: the price pbar of a request at which volume is x0, by class, shape (C,).
         fit_share: taste for an offer, as a share of value, shape (J,).
         on_sale: shape (J,), bool.
+        wholesale: offers that only other providers buy, shape (J,), bool.
+        supplier_offer: the offer at wholesale that serves an offer, -1 for none; its price is the other's cost; (J,).
+        company: customers who took an offer before, by class, where customers arrive one by one; shape (C, J).
     """
 
     classes: list[str]
@@ -47,6 +51,9 @@ class Board:
     cost_usd: np.ndarray
     reference_usd: np.ndarray
     identity: np.ndarray
+    wholesale: np.ndarray
+    supplier_offer: np.ndarray
+    company: np.ndarray
 
     @property
     def offer_count(self) -> int:
@@ -62,10 +69,17 @@ class Board:
         """The offer's index j."""
         return self.offers.index(offer)
 
+    def sells_wholesale(self, offer: int) -> bool:
+        """Whether another offer on sale is served by this one."""
+        return bool(self.wholesale[offer] and (self.on_sale & (self.supplier_offer == offer)).any())
+
     def set_price(self, offer: int, price: np.ndarray) -> None:
-        """Post a price vector (3,) in USD per Mtok."""
+        """Post a price vector (3,) in USD per Mtok; at wholesale it is the cost of those who buy there."""
         self.price[:, offer] = price
         self.price_usd[:, offer] = self.tokens @ price
+        if self.wholesale[offer]:
+            for resold in np.flatnonzero(self.supplier_offer == offer):
+                self.set_cost(int(resold), price)
 
     def set_cost(self, offer: int, cost: np.ndarray) -> None:
         """Set the marginal cost vector (3,) in USD per Mtok."""
@@ -84,19 +98,21 @@ def make_board(scenario: Scenario, models: dict[str, ResolvedModel], list_prices
     """
     released = {release.offer for provider in scenario.providers for release in provider.lab.releases}
     offers = scenario.offers
+    names = [offer.name for offer in offers]
     tokens = np.array([[t.input_tokens, t.cached_input_tokens, t.output_tokens] for t in scenario.tasks])
     tokens = tokens / TOKENS_PER_MTOK
     price = np.array(
         [[v.input_usd_per_mtok, v.cached_usd_per_mtok, v.output_usd_per_mtok] for v in list_prices], dtype=float
     ).T.copy()
     price_usd = tokens @ price
-    initial = np.array([offer.name not in released for offer in offers])
+    wholesale = np.array([offer.wholesale for offer in offers])
+    initial = np.array([offer.name not in released for offer in offers]) & ~wholesale
     reference = np.median(price_usd[:, initial] if initial.any() else price_usd, axis=1)
     owners = [provider.name for provider in scenario.providers for _ in provider.offers]
     provider_names = [provider.name for provider in scenario.providers]
     return Board(
         classes=[task.name for task in scenario.tasks],
-        offers=[offer.name for offer in offers],
+        offers=names,
         owners=owners,
         models=[offer.model for offer in offers],
         owner_of=np.array([provider_names.index(owner) for owner in owners]),
@@ -112,4 +128,9 @@ def make_board(scenario: Scenario, models: dict[str, ResolvedModel], list_prices
         cost_usd=np.zeros_like(price_usd),
         reference_usd=reference,
         identity=np.array([task.success == "identity" for task in scenario.tasks]),
+        wholesale=wholesale,
+        supplier_offer=np.array(
+            [names.index(offer.cost.offer) if isinstance(offer.cost, WholesaleCost) else -1 for offer in offers]
+        ),
+        company=np.zeros((len(scenario.tasks), len(offers))),
     )

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 CUSTOMERS, COMPUTE, DEADWEIGHT = "customers", "compute", "deadweight"
 RETAIL, SERVING, TRAINING, TEACHER_TOKENS, SWITCHING = "retail", "serving", "training", "teacher_tokens", "switching"
+WHOLESALE = "wholesale"  # tokens of it are those of the retail row once more: the balance counts retail alone
 
 
 class UnbalancedBooksError(AssertionError):

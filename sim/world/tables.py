@@ -34,7 +34,10 @@ OFFERS = TableSpec(
         Column("cost_cached_usd_per_mtok", "number", "USD per Mtok", "marginal cost of cached input"),
         Column("cost_output_usd_per_mtok", "number", "USD per Mtok", "marginal cost of output"),
         Column(
-            "cost_basis", "text", "", "how the cost is known: stated, catalog, share_of_list_price, implied, teacher"
+            "cost_basis",
+            "text",
+            "",
+            "how it is known: stated, catalog, share_of_list_price, implied, teacher, wholesale",
         ),
         Column("cost_clipped", "flag", "", "true where the implied cost left its bounds and was held at one"),
         Column("quality_evidence", "text", "", "measured, cited or assumed"),
@@ -52,7 +55,7 @@ PRICES = TableSpec(
         Column("price_input_usd_per_mtok", "number", "USD per Mtok", "posted price of fresh input"),
         Column("price_cached_usd_per_mtok", "number", "USD per Mtok", "posted price of cached input"),
         Column("price_output_usd_per_mtok", "number", "USD per Mtok", "posted price of output"),
-        Column("cause", "text", "", "start, release or review"),
+        Column("cause", "text", "", "start, release, review or intervention"),
     ),
 )
 
@@ -69,7 +72,7 @@ DEMAND = TableSpec(
         Column("cached_mtok", "number", "Mtok", "cached input tokens served"),
         Column("output_mtok", "number", "Mtok", "output tokens served"),
         Column("revenue_usd", "number", "USD", "paid by customers"),
-        Column("serving_cost_usd", "number", "USD", "paid for compute"),
+        Column("serving_cost_usd", "number", "USD", "paid for compute, or to the supplier of a resold offer"),
         Column("share_of_customers", "number", "fraction", "reference requests held on `day`, of all incl. none"),
     ),
 )
@@ -92,7 +95,7 @@ EVENTS = TableSpec(
     (
         *RUN_COLUMNS,
         _DAY,
-        Column("event", "text", "", "on_sale, release or exit"),
+        Column("event", "text", "", "on_sale, release, intervention, exit, cycling (200 best responses moved)"),
         Column("provider", "text", "", "who did it"),
         Column("offer", "text", "", "which offer", missing=True),
         Column("usd", "number", "USD", "money spent on it"),
@@ -106,7 +109,7 @@ LEDGER = TableSpec(
     (
         *RUN_COLUMNS,
         _DAY,
-        Column("account", "text", "", "retail, serving, training, teacher_tokens or switching"),
+        Column("account", "text", "", "retail, serving, wholesale, training, teacher_tokens or switching"),
         Column("payer", "text", "", "who paid"),
         Column("payee", "text", "", "who was paid"),
         Column("task_class", "text", "", "kind of work", missing=True),

@@ -12,6 +12,7 @@ from sim.scenario.load import parse_scenario
 from sim.scenario.scenario import Scenario
 from sim.shared.catalog import Catalog
 from sim.study.entry import entry_answer, run_entry
+from sim.world.tables import LEDGER
 
 
 def by_hand() -> dict[str, pd.DataFrame]:
@@ -46,7 +47,8 @@ def by_hand() -> dict[str, pd.DataFrame]:
             for day in (7.0, 14.0)
         ]
     )
-    return {"demand": demand, "prices": prices, "offers": offers, "welfare": welfare}
+    ledger = pd.DataFrame(columns=[*run, *LEDGER.column_names[2:]])
+    return {"demand": demand, "prices": prices, "offers": offers, "welfare": welfare, "ledger": ledger}
 
 
 def test_shares_and_margins_are_those_of_the_sales() -> None:

@@ -15,9 +15,11 @@ y = w ((r + 1/H + rate) I - rate P)^-1, and since P is diagonal plus rank one th
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
+from sim.scenario.scenario import Scenario
 from sim.world.board import Board
 from sim.world.compiled import kernel
 from sim.world.customers.choice import benefit, curved
@@ -113,32 +115,66 @@ def _profit_block(  # type: ignore[no-untyped-def]
             profit[t] += x0[i] * total
 
 
-class Beliefs:
-    """Common beliefs about demand, kept up to date with what is posted; `expected` customers with few nodes."""
-
-    def __init__(self, customers: ExpectedCustomers, notices_increases: bool) -> None:
-        self.customers = customers
-        self.notices_increases = notices_increases
+class Beliefs(Protocol):
+    """What owners think of demand, whatever the customers' kind; kept up to date with what is posted."""
 
     def profit_usd(
-        self,
-        board: Board,
-        own: np.ndarray,
-        moved: int,
-        levels: np.ndarray,
-        outlook: Outlook,
-        smooth: bool = False,
+        self, board: Board, own: np.ndarray, moved: int, levels: np.ndarray, outlook: Outlook, smooth: bool = False
     ) -> np.ndarray:
         """Expected profit of the owner of the offers in `own` (J,) bool, with offer `moved` at each of `levels` (L,).
 
         USD per day for a static outlook, discounted USD otherwise; shape (L,). `smooth` leaves the notice of a rise
         out, for derivatives at the posted price.
         """
+
+    def requests_per_day(self, board: Board) -> np.ndarray:
+        """Reference requests per day by class, of those who use any model and those who use none; shape (C,)."""
+
+    def advance(self, board: Board, start_day: float, end_day: float) -> object:
+        """Time has passed at constant board."""
+
+    def withdraw(self, board: Board, day: float) -> None:
+        """Offers have left the market."""
+
+    def notice(self, board: Board, offer: int, classes: np.ndarray, day: float) -> object:
+        """The price of `offer` rose in the given classes, shape (C,), bool."""
+
+    def retune(self, scenario: Scenario) -> None:
+        """Customers have the tastes and tasks of another scenario from now on."""
+
+
+def income_usd(board: Board, beliefs: Beliefs, margin_usd: np.ndarray) -> float:
+    """Expected income of a day if a request of class c at offer j brought margin_usd[c, j], shape (C, J), USD.
+
+    At posted prices, whoever owns the offers; the board is left as it was.
+    """
+    saved = board.cost_usd.copy()
+    everything = board.on_sale.copy()
+    moved = int(np.argmax(everything))
+    part = int(np.argmax(board.list_price[:, moved]))
+    level = board.price[part, moved] / board.list_price[part, moved]
+    try:
+        board.cost_usd[:] = board.price_usd - margin_usd
+        return float(beliefs.profit_usd(board, everything, moved, np.array([level]), Outlook(None))[0])
+    finally:
+        board.cost_usd[:] = saved
+
+
+class NodeBeliefs:
+    """Beliefs about customers who review: `expected` customers with few nodes."""
+
+    def __init__(self, customers: ExpectedCustomers) -> None:
+        self.customers = customers
+
+    def profit_usd(
+        self, board: Board, own: np.ndarray, moved: int, levels: np.ndarray, outlook: Outlook, smooth: bool = False
+    ) -> np.ndarray:
+        """Profit by nodes in the order of their blocks; see the module."""
         c: Columns = self.customers.columns
         views = self.customers.views(board)
         list_usd = board.tokens @ board.list_price[:, moved]
         parts = np.zeros((len(c.blocks), len(levels)))
-        notice = self.notices_increases and not smooth
+        notice = self.customers.notices_increases and not smooth
 
         def work(index: int) -> None:
             task, first, end = c.blocks[index]
@@ -157,3 +193,19 @@ class Beliefs:
     def requests_per_day(self, board: Board) -> np.ndarray:
         """Reference requests per day by class, of those who use any model and those who use none; shape (C,)."""
         return self.customers.occupancy().sum(axis=1)
+
+    def advance(self, board: Board, start_day: float, end_day: float) -> object:
+        """The nodes' occupancy moves as the customers' is expected to."""
+        return self.customers.advance(board, start_day, end_day)
+
+    def withdraw(self, board: Board, day: float) -> None:
+        """Holders of what has left choose again."""
+        self.customers.withdraw(board, day)
+
+    def notice(self, board: Board, offer: int, classes: np.ndarray, day: float) -> object:
+        """Holders of an offer whose price rose review, where customers notice."""
+        return self.customers.notice(board, offer, classes, day)
+
+    def retune(self, scenario: Scenario) -> None:
+        """The nodes' tastes and tasks change as the customers' do."""
+        self.customers.retune(scenario)

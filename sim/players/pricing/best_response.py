@@ -7,6 +7,7 @@ solved for cost, as in the estimation of differentiated-products demand; Berry, 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,19 +39,24 @@ class ImpliedCosts:
 
 
 def best_levels(
-    board: Board, beliefs: Beliefs, own: np.ndarray, movable: list[int], outlook: Outlook
+    board: Board,
+    beliefs: Beliefs,
+    own: np.ndarray,
+    movable: list[int],
+    outlook: Outlook,
+    least_gain: float = LEAST_GAIN,
 ) -> dict[int, float]:
     """The best level of each offer in `movable`, the others' prices as posted; the board is left as it was.
 
     Coordinate ascent over the owner's offers, which is exact for a single one.
     """
     posted = board.price.copy()
-    levels = {offer: _level(board, offer) for offer in movable}
+    levels = {offer: posted_level(board, offer) for offer in movable}
     try:
         for _ in range(SWEEPS):
             largest_move = 0.0
             for offer in movable:
-                found = _best_level(board, beliefs, own, offer, levels[offer], outlook)
+                found = _best_level(board, beliefs, own, offer, levels[offer], outlook, least_gain)
                 largest_move = max(largest_move, abs(math.log(found / levels[offer])))
                 levels[offer] = found
                 board.set_price(offer, found * board.list_price[:, offer])
@@ -110,7 +116,7 @@ def implied_costs(
         for offer in known:
             board.set_cost(offer, np.zeros(3))
         for row, moved in enumerate(unknown):
-            levels = _level(board, moved) * steps
+            levels = posted_level(board, moved) * steps
             revenue = beliefs.profit_usd(board, own, moved, levels, seller.outlook, smooth=True)
             revenue_slope[row] = revenue[1] - revenue[0]
             for column, group in enumerate(charged_with):
@@ -145,23 +151,42 @@ def _bounded(slope: np.ndarray, wanted: np.ndarray, low: float, high: float) -> 
     return out, held
 
 
-def _best_level(board: Board, beliefs: Beliefs, own: np.ndarray, moved: int, present: float, outlook: Outlook) -> float:
+def _best_level(
+    board: Board,
+    beliefs: Beliefs,
+    own: np.ndarray,
+    moved: int,
+    present: float,
+    outlook: Outlook,
+    least_gain: float,
+) -> float:
+    def profits(levels: np.ndarray) -> np.ndarray:
+        return beliefs.profit_usd(board, own, moved, levels, outlook)
+
+    return search_level(profits, present, least_gain)
+
+
+def search_level(profits: Callable[[np.ndarray], np.ndarray], present: float, least_gain: float = LEAST_GAIN) -> float:
+    """The level that maximises `profits`, levels (L,) -> profits (L,); `present` unless the gain is large enough.
+
+    A log grid over `present` times and over `COARSE_RANGE`, then Brent's bounded search beside its best point.
+    """
     low = max(math.log(LOWEST_LEVEL), math.log(present / COARSE_RANGE))
     high = min(math.log(HIGHEST_LEVEL), math.log(present * COARSE_RANGE))
     grid = np.linspace(low, high, GRID_POINTS)
-    on_grid = _finite(beliefs.profit_usd(board, own, moved, np.exp(grid), outlook))
+    on_grid = _finite(profits(np.exp(grid)))
     best = int(np.argmax(on_grid))
     if not np.isfinite(on_grid[best]):
         return present  # beliefs that tell nothing move no price
     left, right = grid[max(best - 1, 0)], grid[min(best + 1, GRID_POINTS - 1)]
 
     def loss(at: float) -> float:
-        return -float(_finite(beliefs.profit_usd(board, own, moved, np.exp(np.array([at])), outlook))[0])
+        return -float(_finite(profits(np.exp(np.array([at]))))[0])
 
     found = minimize_scalar(loss, bounds=(left, right), method="bounded", options={"xatol": TOLERANCE})
     # Profit jumps at the posted price, because a rise makes every holder review: staying is a candidate of its own.
-    staying = float(_finite(beliefs.profit_usd(board, own, moved, np.array([present]), outlook))[0])
-    if -float(found.fun) <= staying + LEAST_GAIN * abs(staying):
+    staying = float(_finite(profits(np.array([present])))[0])
+    if -float(found.fun) <= staying + least_gain * abs(staying):
         return present
     return math.exp(float(found.x))
 
@@ -171,7 +196,7 @@ def _finite(profit: np.ndarray) -> np.ndarray:
     return np.where(np.isfinite(profit), profit, -np.inf)
 
 
-def _level(board: Board, offer: int) -> float:
+def posted_level(board: Board, offer: int) -> float:
     """The posted price over the list price; prices keep their ratio, so the largest component tells."""
     part = int(np.argmax(board.list_price[:, offer]))
     return float(board.price[part, offer] / board.list_price[part, offer])

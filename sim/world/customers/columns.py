@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from sim.scenario.population import Tastes
+from sim.scenario.population import Arrivals, Reviewing
 from sim.scenario.tasks import Lognormal, TaskClass
 from sim.world.streams import Streams
 
@@ -49,18 +49,24 @@ class Columns:
         return len(self.value_usd)
 
 
-def sampled_columns(tasks: tuple[TaskClass, ...], tastes: Tastes, customers: int, streams: Streams) -> Columns:
-    """`customers` rows for each task class; a customer's price sensitivity is the same in all of them."""
+def sampled_columns(
+    tasks: tuple[TaskClass, ...], tastes: Reviewing | Arrivals, customers: int, streams: Streams
+) -> Columns:
+    """`customers` rows for each task class; a customer's price sensitivity is the same in all of them.
+
+    Of customers who arrive, each row stands for itself.
+    """
     sensitivity = streams.generator("customers/price_sensitivity").standard_normal(customers)
     draws = []
     for task in tasks:
         generator = streams.generator(f"customers/{task.name}/columns")
         draws.append((generator.standard_normal(customers), generator.standard_normal(customers), sensitivity))
-    weight = np.full(customers, tastes.market_customers / customers)
+    stands_for = 1.0 if isinstance(tastes, Arrivals) else tastes.market_customers / customers
+    weight = np.full(customers, stands_for)
     return _columns(tasks, tastes, draws, weight)
 
 
-def node_columns(tasks: tuple[TaskClass, ...], tastes: Tastes, nodes: int, streams: Streams) -> Columns:
+def node_columns(tasks: tuple[TaskClass, ...], tastes: Reviewing, nodes: int, streams: Streams) -> Columns:
     """`nodes` scrambled Sobol points for each task class over (ln value, difficulty, ln sensitivity)."""
     from scipy.special import ndtri
     from scipy.stats import qmc
@@ -77,7 +83,7 @@ def node_columns(tasks: tuple[TaskClass, ...], tastes: Tastes, nodes: int, strea
 
 def _columns(
     tasks: tuple[TaskClass, ...],
-    tastes: Tastes,
+    tastes: Reviewing | Arrivals,
     draws: list[tuple[np.ndarray, np.ndarray, np.ndarray]],
     weight: np.ndarray,
 ) -> Columns:
@@ -105,8 +111,8 @@ def _columns(
         mu_usd=np.concatenate(mu),
         exp_difficulty=np.exp(np.concatenate(difficulty)),
         harm_usd=np.concatenate(harm),
-        switching_usd=tastes.switching_share * values,
-        outside_usd=tastes.outside_share * values,
+        switching_usd=(tastes.switching_share if isinstance(tastes, Reviewing) else 0.0) * values,
+        outside_usd=np.full_like(values, -np.inf) if tastes.outside_share is None else tastes.outside_share * values,
         requests_per_day=np.concatenate(requests),
         class_rows=starts,
         blocks=blocks,

@@ -1,4 +1,4 @@
-"""What an interval of demand leaves behind, and the interface that both populations keep."""
+"""What an interval of demand leaves behind, and the interface that every population keeps."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Protocol
 
 import numpy as np
 
+from sim.scenario.scenario import Scenario
 from sim.world.board import Board
-from sim.world.customers.columns import Columns
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Demand:
     Attributes:
         requests: by class and offer, shape (C, J).
         switching_usd: one-off switching costs borne, by class, shape (C,).
-        reviews: number of choices made (expected number for nodes).
+        reviews: number of choices made (expected number for nodes; 0 on a line, where everybody is always at the best).
     """
 
     requests: np.ndarray
@@ -27,9 +27,11 @@ class Demand:
 
 
 class Population(Protocol):
-    """Customers who hold one offer (or none) in each task class, and review it now and then."""
+    """Customers who choose one offer (or none) in each task class."""
 
-    columns: Columns
+    @property
+    def row_count(self) -> int:
+        """Rows, nodes or arrivals of all task classes; cells do not count."""
 
     def start(self, board: Board) -> None:
         """Everybody chooses once, without switching cost."""
@@ -41,13 +43,19 @@ class Population(Protocol):
         """Those who hold an offer that is no longer on sale choose again, from nothing."""
 
     def notice(self, board: Board, offer: int, classes: np.ndarray, day: float) -> np.ndarray:
-        """Those who hold `offer` in the given classes (C,) bool review now; its price rose.
+        """The price of `offer` rose in the given classes (C,) bool: customers who notice that review now.
 
         Returns one-off switching costs that are not in a later `Demand`, USD by class, shape (C,).
         """
 
+    def retune(self, scenario: Scenario) -> None:
+        """The same customers with the tastes and tasks of another scenario; who holds what stays."""
+
     def occupancy(self) -> np.ndarray:
-        """Reference requests per day by class and choice, column 0 for none; shape (C, J+1)."""
+        """Reference requests per day by class and choice, column 0 for none; shape (C, J+1).
+
+        Of customers who arrive, those of all who came so far.
+        """
 
     def surplus_usd_per_day(self, board: Board) -> np.ndarray:
         """Expected consumer surplus over using no model, by class, before booked switching; shape (C,)."""

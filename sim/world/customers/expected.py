@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from sim.scenario.population import Tastes
+from sim.scenario.population import Reviewing
+from sim.scenario.scenario import Scenario
 from sim.scenario.tasks import TaskClass
 from sim.shared.units import DAYS_PER_YEAR
 from sim.world.board import Board
@@ -192,12 +193,27 @@ class ExpectedCustomers:
     """The `expected` population, and the owners' beliefs about demand."""
 
     def __init__(
-        self, tasks: tuple[TaskClass, ...], tastes: Tastes, nodes: int, offer_count: int, streams: Streams
+        self, tasks: tuple[TaskClass, ...], tastes: Reviewing, nodes: int, offer_count: int, streams: Streams
     ) -> None:
-        self.columns: Columns = node_columns(tasks, tastes, nodes, streams)
+        self._nodes, self._draws = nodes, streams
+        self._tune(tasks, tastes)
+        self.weights = np.zeros((self.columns.row_count, offer_count + 1))
+
+    def _tune(self, tasks: tuple[TaskClass, ...], tastes: Reviewing) -> None:
+        self.columns: Columns = node_columns(tasks, tastes, self._nodes, self._draws)
         self.rate_per_day = 1.0 / tastes.review_days
         self.eta = tastes.volume_elasticity
-        self.weights = np.zeros((self.columns.row_count, offer_count + 1))
+        self.notices_increases = tastes.notices_increases
+
+    def retune(self, scenario: Scenario) -> None:
+        """Other tastes and tasks at the same nodes; their occupancy stays."""
+        assert isinstance(scenario.population, Reviewing)
+        self._tune(scenario.tasks, scenario.population)
+
+    @property
+    def row_count(self) -> int:
+        """Nodes of all task classes."""
+        return self.columns.row_count
 
     def start(self, board: Board) -> None:
         """Everybody chooses once, without switching cost."""
@@ -235,9 +251,11 @@ class ExpectedCustomers:
         return Demand(requests, borne, self.rate_per_day * days * c.row_count)
 
     def notice(self, board: Board, offer: int, classes: np.ndarray, day: float) -> np.ndarray:
-        """Those who hold `offer` in the given classes review now; returns their switching costs, USD by class."""
-        c, views = self.columns, self.views(board)
+        """Where rises are noticed, holders of `offer` in the given classes review now; their switching costs, (C,)."""
         switching = np.zeros(board.class_count)
+        if not self.notices_increases:
+            return switching
+        c, views = self.columns, self.views(board)
         for task, first, end in c.blocks:
             if classes[task]:
                 v = views[task]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from sim.scenario.population import Sampled
+from sim.scenario.scenario import Scenario
 from sim.scenario.tasks import TaskClass
 from sim.shared.units import DAYS_PER_YEAR
 from sim.world.board import Board
@@ -191,17 +192,32 @@ class SampledCustomers:
     """The `sampled` population."""
 
     def __init__(self, tasks: tuple[TaskClass, ...], spec: Sampled, offers: list[str], streams: Streams) -> None:
-        self.columns: Columns = sampled_columns(tasks, spec, spec.customers, streams)
-        self._rate_per_day = 1.0 / spec.review_days
-        self._eta = spec.volume_elasticity
+        self._draws = streams
+        self._tune(tasks, spec)
         self._streams = np.array([streams.key(f"customers/{task.name}/review") for task in tasks])
-        self._keys = np.array([_offer_key(name) for name in ["", *offers]], dtype=np.uint32)
-        # Single precision is what the noise of a sample deserves; sums are kept in double.
-        self._f32 = single_precision(self.columns)
+        self._keys = np.array([offer_key(name) for name in ["", *offers]], dtype=np.uint32)
         rows = self.columns.row_count
         self._held = np.zeros(rows, dtype=np.int16)
         self._next_review_day = np.zeros(rows)
         self._reviews = np.zeros(rows, dtype=np.uint32)
+
+    def _tune(self, tasks: tuple[TaskClass, ...], spec: Sampled) -> None:
+        self.columns: Columns = sampled_columns(tasks, spec, spec.customers, self._draws)
+        # Single precision is what the noise of a sample deserves; sums are kept in double.
+        self._f32 = single_precision(self.columns)
+        self._rate_per_day = 1.0 / spec.review_days
+        self._eta = spec.volume_elasticity
+        self._notices_increases = spec.notices_increases
+
+    def retune(self, scenario: Scenario) -> None:
+        """Other tastes and tasks of the same draws; waits that were drawn already stand."""
+        assert isinstance(scenario.population, Sampled)
+        self._tune(scenario.tasks, scenario.population)
+
+    @property
+    def row_count(self) -> int:
+        """Rows of all task classes."""
+        return self.columns.row_count
 
     def start(self, board: Board) -> None:
         """Everybody chooses once, without switching cost."""
@@ -240,8 +256,8 @@ class SampledCustomers:
         return Demand(requests, borne, float(reviews.sum()))
 
     def notice(self, board: Board, offer: int, classes: np.ndarray, day: float) -> np.ndarray:
-        """Those who hold `offer` in the given classes review at the start of the next interval."""
-        for task in np.flatnonzero(classes):
+        """Where rises are noticed, holders of `offer` in the given classes review at the start of the next interval."""
+        for task in np.flatnonzero(classes) if self._notices_increases else ():
             rows = slice(int(self.columns.class_rows[task]), int(self.columns.class_rows[task + 1]))
             self._next_review_day[rows][self._held[rows] == offer + 1] = day
         return np.zeros(board.class_count)
@@ -295,6 +311,7 @@ class SampledCustomers:
         return [class_board(board, task, self._eta) for task in range(board.class_count)]
 
 
-def _offer_key(name: str) -> tuple[int, int]:
+def offer_key(name: str) -> tuple[int, int]:
+    """Two 32-bit words that key the draws of an offer; the empty name is that of using none."""
     key = name_key(f"offer/{name}")
     return key & 0xFFFFFFFF, key >> 32

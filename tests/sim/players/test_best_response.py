@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from conftest import raw_bertrand, raw_market
+from conftest import raw_bertrand, raw_line, raw_market
 
 from sim.market import Market
 from sim.players.pricing.best_response import _bounded
@@ -79,3 +79,15 @@ def test_beliefs_that_underflow_move_no_price(small_catalog: Catalog) -> None:
     first = prices.groupby("offer")["price_output_usd_per_mtok"].first()
     last = prices.groupby("offer")["price_output_usd_per_mtok"].last()
     assert (last / first > 0.011).all()
+
+
+def test_owners_that_never_settle_are_said_to_cycle(empty_catalog: Catalog) -> None:
+    """Equal offers and customers who take the cheaper one: each undercuts the other by a little, every day."""
+    price = {"kind": "best_response", "mode": "static", "review_days": 1, "first_review_day": 1}
+    raw = raw_line([0.0, 0.0], [0.6, 0.5], {"kind": "value"}, price=price)
+    events = Market(parse_scenario(raw, "test"), empty_catalog).run().tables["events"]
+    cycling = events[events["event"] == "cycling"]
+    assert sorted(cycling["provider"]) == ["firm0", "firm1"]
+    assert (cycling["day"] >= 200).all()
+    settled = Market(parse_scenario(raw_bertrand([1.0, 1.0]), "test"), empty_catalog).run().tables["events"]
+    assert "cycling" not in set(settled["event"])

@@ -1,0 +1,1 @@
+"""The proof ladder: textbook markets, run through the market, beside their closed forms."""
