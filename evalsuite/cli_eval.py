@@ -321,15 +321,25 @@ def frontier_command(
 def publish_command(
     run: RunFolder,
     out: Annotated[Path, typer.Option(help="The Parquet file to write.")] = Path("catalog.parquet"),
+    ledger: Annotated[str, typer.Option(help="Whose costs: measured or modelled; they are never mixed.")] = "measured",
 ) -> None:
     """Write a run's catalog, validated, as a file that the market reads."""
+    from evalsuite.analysis import read_run
+    from evalsuite.ledgers import prices_of, with_modelled_costs
     from sim.shared.catalog import read_catalog
     from sim.shared.console import next_command
     from sim.shared.errors import InputError
     from sim.shared.paths import writable_dir
     from sim.shared.tables import write_parquet
 
+    if ledger not in ("measured", "modelled"):
+        raise InputError("--ledger", "", ledger, "measured, modelled", "name one of them")
     catalog = read_catalog(run / "catalog.parquet")
+    if catalog.frame.empty:
+        raise InputError(str(run), "", "no model with a scored item", "one", "see the column error of samples.parquet")
+    if ledger == "modelled":
+        found = read_run(run)
+        catalog = with_modelled_costs(catalog, prices_of(ledger, found.cost, found.shapes, found.usage))
     if out.is_dir() or out.suffix != ".parquet":
         raise InputError("--out", "", str(out), "a file that ends in .parquet", "name the file")
     writable_dir(out.parent, "--out")

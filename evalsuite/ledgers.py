@@ -19,6 +19,7 @@ from evalsuite.frontier import cost_of_pass
 from evalsuite.notes import Usage
 from evalsuite.shapes import ModelShape
 from evalsuite.tables import LEDGERS, USAGE
+from sim.shared.catalog import Catalog, make_catalog
 from sim.shared.errors import InputError
 from sim.shared.roofline import ACCELERATORS, Accelerator, Serving, fits, serving_cost_usd_per_mtok
 from sim.shared.stats import bootstrap_means
@@ -170,6 +171,39 @@ def prices_of(ledger: str, cost: pd.DataFrame, shapes: Sequence[ModelShape], usa
     if not found:
         raise InputError("--ledger", "", ledger, "a ledger in which a model of the run stands", "name another")
     return found
+
+
+def with_modelled_costs(catalog: Catalog, prices: Sequence[Price]) -> Catalog:
+    """A run's catalog with the costs of the modelled ledger instead of the measured ones; the two are never mixed.
+
+    Ratios are those of the modelled costs. They carry no error of their own: that of a roofline against published
+    speeds is printed by `undercut eval cost`, and is an assumption here.
+    """
+    frame = catalog.frame.copy()
+    by_model = {price.model: price for price in prices}
+    costs = [name for name in frame.columns if name.startswith("cost_")]
+    frame[costs] = frame[costs].astype(object)
+    frame.loc[:, costs] = None
+    for row, (model, teacher) in enumerate(zip(frame["model"], frame["teacher"], strict=True)):
+        mine, theirs = by_model.get(model), by_model.get(teacher)
+        if mine is None:
+            continue
+        found: dict[str, object] = {
+            "cost_in_usd_per_mtok": mine.usd_in,
+            "cost_out_usd_per_mtok": mine.usd_out,
+            "cost_log_stderr": 0.0,
+            "cost_ledger": "modelled",
+            "cost_evidence": "assumed",
+        }
+        if theirs is not None:
+            found |= {
+                "cost_in_ratio": mine.usd_in / theirs.usd_in,
+                "cost_out_ratio": mine.usd_out / theirs.usd_out,
+                "cost_ratio_log_stderr": 0.0,
+            }
+        for name, value in found.items():
+            frame.loc[frame.index[row], name] = value
+    return make_catalog(frame, "the catalog with modelled costs")
 
 
 def request_usd(price: Price, task_class: str) -> float:

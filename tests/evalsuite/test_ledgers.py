@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from evalsuite.ledgers import REQUEST_TOKENS, Price, accelerator, ledger_table, modelled, request_usd
+from evalsuite.ledgers import (
+    REQUEST_TOKENS,
+    Price,
+    accelerator,
+    ledger_table,
+    modelled,
+    request_usd,
+    with_modelled_costs,
+)
 from evalsuite.shapes import ModelShape
 from sim.scenario.load import load_scenario
+from sim.shared.catalog import Catalog
 from sim.shared.errors import InputError
 from sim.shared.roofline import Serving
 
@@ -49,3 +59,19 @@ def test_the_modelled_ledger_is_dearer_at_half_use_and_refuses_what_does_not_fit
         modelled([SHAPE], device, Serving(batch=4096, context_tokens=8192))
     with pytest.raises(InputError, match="L40S"):
         accelerator("Abacus")
+
+
+def test_a_catalog_takes_its_costs_from_one_ledger_alone(small_catalog: Catalog) -> None:
+    prices = [
+        Price("tiny-teacher", "modelled", "an accelerator", 0.4, 2.0, 0.0),
+        Price("tiny-student", "modelled", "an accelerator", 0.1, 1.0, 0.0),
+    ]
+    found = with_modelled_costs(small_catalog, prices)
+    student = found.rows_of("tiny-student").iloc[0]
+    assert (student["cost_in_usd_per_mtok"], student["cost_out_usd_per_mtok"]) == (0.1, 1.0)
+    assert (student["cost_in_ratio"], student["cost_out_ratio"]) == (0.25, 0.5)
+    assert (student["cost_ledger"], student["cost_evidence"]) == ("modelled", "assumed")
+    assert np.isnan(found.rows_of("best").iloc[0]["cost_in_usd_per_mtok"])
+    assert found.rows_of("tiny-teacher").iloc[0]["theta"] == 0.8
+    only_teacher = with_modelled_costs(small_catalog, prices[:1]).rows_of("tiny-student").iloc[0]
+    assert np.isnan(only_teacher["cost_in_usd_per_mtok"])  # the measured cost does not stay beside a modelled one
