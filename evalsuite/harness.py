@@ -7,15 +7,15 @@ longer than the model reads, is an error, not a wrong answer: lm-eval would scor
 from __future__ import annotations
 
 import contextlib
+import itertools
 import logging
 import math
-import os
 import string
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from evalsuite.notes import Memory, OnRequests, Usage, Work, untold
+from evalsuite.notes import Memory, Notes, OnRequests, Usage, Work, untold
 from evalsuite.suites.suite import Rejected, TaskRef
 from sim.shared.errors import InputError, MissingExtra
 
@@ -42,8 +42,8 @@ class Sample:
         cluster: the fact or template it rests on.
         correct: whether the answer is right; False where `error` is set.
         correct_norm: the same by log-likelihood per character, where lm-eval scores the task so too; else `correct`.
-        target: the right answer.
-        answer: the model's answer.
+        target: the right answer; of a choice what tells it from the others, see `_told_apart`.
+        answer: the model's answer, in the same words.
         right_nats: for a choice task the log-likelihood of the right continuation; else NaN.
         wrong_nats: for a choice task that of the likeliest wrong one; else NaN.
         confidence: the model's own, without knowing the right answer: for a choice the probability of its answer among
@@ -105,19 +105,6 @@ def evaluate(
         InputError: if a data set cannot be fetched.
         MissingExtra: if lm-eval is not installed.
     """
-    with _offline(all(task.include for task in tasks)):
-        return _evaluate(subject, tasks, limit, scorer, memory, memory_keys, on_requests)
-
-
-def _evaluate(
-    subject: LoadedModel | Wire,
-    tasks: Sequence[TaskRef],
-    limit: int | None,
-    scorer: Scorer,
-    memory: Memory | None,
-    memory_keys: Mapping[str, str] | None,
-    on_requests: OnRequests,
-) -> Scored:
     try:
         import datasets
         import lm_eval
@@ -130,7 +117,7 @@ def _evaluate(
     def advance(lm_eval_name: str, count: int, tokens: int) -> None:
         on_requests(names.get(lm_eval_name, lm_eval_name), count, tokens)
 
-    with _quiet():
+    with _offline(all(task.include for task in tasks)), _quiet():
         keys = {task.lm_eval_name: (memory_keys or {}).get(task.name, "") for task in tasks}
         model, chat = _model(subject, scorer, memory, keys, advance)
         recorder = _Recorder()
@@ -213,14 +200,15 @@ def _sample(task: TaskRef, raw: dict[str, Any], model: AnyLM) -> Sample:
     doc = raw["doc"]
     item = str(doc.get("item", raw["doc_id"]))
     asked = [_strings(arguments) for arguments in raw["arguments"]]
-    failed = [model.notes.failed[strings] for strings in asked if strings in model.notes.failed]
+    notes = model.notes_of(task.lm_eval_name)
+    failed = [notes.failed[strings] for strings in asked if strings in notes.failed]
     if failed:
         error = failed[0]
-    elif any(strings in model.notes.cut for strings in asked):
+    elif any(strings in notes.cut for strings in asked):
         error = f"longer than the {model.max_length} tokens that the model reads"
     else:
         error = ""
-    parts = _written(raw, model) if task.kind == "generate" else _chosen(task, raw, asked)
+    parts = _written(raw, notes) if task.kind == "generate" else _chosen(task, raw, asked)
     if not error and parts["broken"]:
         error = NOT_FINITE
     return Sample(
@@ -247,16 +235,31 @@ def _chosen(task: TaskRef, raw: dict[str, Any], asked: list[tuple[Any, ...]]) ->
     gold = 0 if task.kind == "likelihood" else _gold(raw, asked, best, correct)
     others = [value for place, value in enumerate(nats) if place != gold]
     known = gold is not None and not broken
+    names = _told_apart(asked)
     return {
         "broken": broken,
         "correct": correct,
         "correct_norm": not broken and float(raw.get("acc_norm", raw["acc"])) == 1.0,
-        "target": str(asked[gold][1]).strip() if gold is not None else "",
-        "answer": str(asked[best][1]).strip() if task.kind == "choice" or correct else "",
+        "target": names[gold] if gold is not None else "",
+        "answer": names[best] if task.kind == "choice" or correct else "",
         "right_nats": nats[gold] if known and gold is not None else math.nan,
         "wrong_nats": max(others) if known and others else math.nan,
         "confidence": _top_probability(nats) if not broken and len(nats) > 1 else math.nan,
     }
+
+
+def _told_apart(asked: Sequence[tuple[Any, ...]]) -> list[str]:
+    """What tells the choices of an item apart: their continuations, or what they continue where that alone differs.
+
+    WinoGrande's choices are two beginnings of a sentence with one ending; they are told from the first word on in which
+    the beginnings differ.
+    """
+    contexts, endings = [str(strings[0]) for strings in asked], [str(strings[1]) for strings in asked]
+    if len(set(endings)) == len(endings) or len(set(contexts)) == 1:
+        return [ending.strip() for ending in endings]
+    words = [context.split(" ") for context in contexts]
+    start = next(place for place, column in enumerate(itertools.zip_longest(*words)) if len(set(column)) > 1)
+    return [f"{' '.join(own[start:])}{ending}".strip() for own, ending in zip(words, endings, strict=True)]
 
 
 def _top_probability(nats: list[float]) -> float:
@@ -275,11 +278,11 @@ def _gold(raw: dict[str, Any], asked: list[tuple[Any, ...]], best: int, correct:
     return 1 - best if len(asked) == 2 else None
 
 
-def _written(raw: dict[str, Any], model: AnyLM) -> dict[str, Any]:
+def _written(raw: dict[str, Any], notes: Notes) -> dict[str, Any]:
     prompt = _strings(raw["arguments"][0])[0]
-    broken = (prompt,) in model.notes.broken
+    broken = (prompt,) in notes.broken
     correct = not broken and float(raw["exact_match"]) == 1.0
-    nats = model.notes.confidence.get(prompt, math.nan)
+    nats = notes.confidence.get(prompt, math.nan)
     return {
         "broken": broken,
         "correct": correct,
@@ -299,19 +302,22 @@ def _responses(raw: dict[str, Any]) -> list[Any]:
 
 @contextlib.contextmanager
 def _offline(wanted: bool) -> Iterator[None]:
-    """Keep lm-eval's libraries from asking the hub for what lies here; a task of the hub's may ask it."""
-    names = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE") if wanted else ()
-    before = {name: os.environ.get(name) for name in names}
-    for name in names:
-        os.environ[name] = before[name] or "1"
+    """Keep lm-eval's libraries from asking the hub for what lies here; a task of the hub's may ask it.
+
+    Both read the environment once, when they are imported, and their own names ever after: so these are set, and set
+    back for the next suite of this process.
+    """
+    import datasets.config
+    import huggingface_hub.constants
+
+    hub, sets = huggingface_hub.constants, datasets.config
+    before = hub.HF_HUB_OFFLINE, sets.HF_HUB_OFFLINE, sets.HF_DATASETS_OFFLINE
+    if wanted:
+        hub.HF_HUB_OFFLINE = sets.HF_HUB_OFFLINE = sets.HF_DATASETS_OFFLINE = True
     try:
         yield
     finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+        hub.HF_HUB_OFFLINE, sets.HF_HUB_OFFLINE, sets.HF_DATASETS_OFFLINE = before
 
 
 @contextlib.contextmanager

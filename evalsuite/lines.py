@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections import Counter
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from evalsuite.measure import EvalRun
+    from evalsuite.suites.suite import TaskRef
 
 
 def reasons(run: EvalRun) -> str:
     """How many items are in error, and the reasons that stand behind most of them."""
-    counts = run.samples[run.samples["error"] != ""]["error"].value_counts()
-    told = "; ".join(f"{count} x {reason}" for reason, count in counts.head(3).items())
-    more = f"; {len(counts) - 3} more reasons" if len(counts) > 3 else ""
-    return f"{run.errors} items could not be scored ({told}{more})"
+    errors = run.samples[run.samples["error"] != ""]["error"]
+    return f"{run.errors} items could not be scored ({_most_common(errors)})"
+
+
+def rejected_lines(tasks: Sequence[TaskRef]) -> Iterator[str]:
+    """One line for each task with items that cannot be asked: how many, and why."""
+    for task in tasks:
+        if task.rejected:
+            told = _most_common(one.reason for one in task.rejected)
+            first = task.rejected[0].item
+            yield f"{task.name}: {len(task.rejected)} items cannot be asked ({told}), the first is {first}"
+
+
+def _most_common(reasons: Iterable[str]) -> str:
+    counts = Counter(reasons)
+    told = "; ".join(f"{count} x {reason}" for reason, count in counts.most_common(3))
+    return told + (f"; {len(counts) - 3} more reasons" if len(counts) > 3 else "")
 
 
 def run_lines(run: EvalRun) -> Iterator[str]:

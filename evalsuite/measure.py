@@ -13,7 +13,7 @@ from evalsuite.endpoint import Endpoint
 from evalsuite.energy import find_gauge
 from evalsuite.harness import SCORERS, Scorer
 from evalsuite.ledgers import usage_table
-from evalsuite.meter import Timing, meter_models, peak_memory_bytes, weights_bytes
+from evalsuite.meter import Timing, meter_models, peak_device_memory_bytes, peak_memory_bytes, weights_bytes
 from evalsuite.models import ModelSpec, resolve
 from evalsuite.notes import Work
 from evalsuite.pairs import pairs_table
@@ -181,6 +181,7 @@ def _run(
             "eval_s": {name: scored.seconds for name, scored in found_by.items()},
             "metering_s": metering_s,
             "peak_memory_bytes": peak_memory_bytes(),
+            "peak_device_memory_bytes": peak_device_memory_bytes(),
             "work": asdict(work),
             "spent_usd": {subject.spec.name: subject.wire.spent_usd for subject in subjects if subject.wire},
         },

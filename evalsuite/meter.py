@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from evalsuite.energy import EnergySource, Gauge
+from evalsuite.precision import finish
 from sim.shared.console import Progress
 
 if TYPE_CHECKING:
@@ -94,6 +95,16 @@ def peak_memory_bytes() -> int:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
+def peak_device_memory_bytes() -> int | None:
+    """Largest memory that torch held on the accelerator so far, beside `peak_memory_bytes`; None where it tells none.
+
+    CUDA alone keeps that peak. It is of tensors: the context of the driver, and what torch reserves beyond, are not in.
+    """
+    import torch
+
+    return int(torch.cuda.max_memory_allocated()) if torch.cuda.is_available() else None
+
+
 def weights_bytes(loaded: LoadedModel) -> int:
     """Memory of the weights; tied ones count once."""
     return sum(weight.numel() * weight.element_size() for weight in loaded.model.parameters())
@@ -111,25 +122,17 @@ def _prefill(model: Any, batch: int, generator: Any, gauge: Gauge) -> tuple[floa
     ids = _tokens(model, batch, PREFILL_TOKENS, generator)
     used, started_s = gauge.start(), time.perf_counter()
     model(ids, use_cache=True, logits_to_keep=1)
-    _finish(model)
+    finish(model.device)
     return time.perf_counter() - started_s, used()
 
 
 def _decode(model: Any, batch: int, generator: Any, gauge: Gauge) -> tuple[float, float]:
     """Seconds and joules; reading the prompt is not in them."""
     out = model(_tokens(model, batch, DECODE_PROMPT_TOKENS, generator), use_cache=True, logits_to_keep=1)
-    _finish(model)
+    finish(model.device)
     used, started_s = gauge.start(), time.perf_counter()
     for _ in range(DECODE_TOKENS):
         following = out.logits[:, -1:].argmax(dim=-1)
         out = model(following, past_key_values=out.past_key_values, use_cache=True, logits_to_keep=1)
-    _finish(model)
+    finish(model.device)
     return time.perf_counter() - started_s, used()
-
-
-def _finish(model: Any) -> None:
-    """Wait for an accelerator, whose work is queued; a processor has finished when the call returns."""
-    import torch
-
-    if model.device.type == "cuda":
-        torch.cuda.synchronize()

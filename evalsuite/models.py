@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 Role = Literal["teacher", "student"]
 CARD_NAME = "card.json"
 FINGERPRINT_NAME = "fingerprint.json"
+SOURCE_NAME = "source.json"
 # Everything beside the weights that can decide a token: tokenizer, merges, templates, settings of generation.
 TEXT_SUFFIXES = (".json", ".txt", ".model", ".jinja")
 DTYPES = ("auto", "bfloat16", "float32")
@@ -207,7 +209,7 @@ def load(spec: ModelSpec, dtype: Literal["auto", "bfloat16", "float32"] = "auto"
     `auto` is the type in which this machine is faster; see `evalsuite.precision`.
 
     Raises:
-        InputError: if the weights cannot be had, or are not safetensors.
+        InputError: if the weights cannot be had, are not safetensors, or cannot be read, or the tokenizer cannot.
         MissingExtra: if torch or transformers is not installed.
     """
     try:
@@ -228,11 +230,19 @@ def load(spec: ModelSpec, dtype: Literal["auto", "bfloat16", "float32"] = "auto"
         )
     chosen = dtype if dtype != "auto" else fastest_dtype()
     quiet_transformers()
-    model = AutoModelForCausalLM.from_pretrained(
-        directory, dtype=getattr(torch, chosen), use_safetensors=True, trust_remote_code=False, local_files_only=True
-    )
+    with _readable(directory, "model"):
+        model, told = AutoModelForCausalLM.from_pretrained(
+            directory, dtype=getattr(torch, chosen), use_safetensors=True, trust_remote_code=False,
+            local_files_only=True, output_loading_info=True,
+        )  # fmt: skip
+    if missing := sorted(told["missing_keys"]):
+        raise InputError(
+            str(directory), "weights", f"{len(missing)} missing: {', '.join(missing[:3])}",
+            "all that config.json asks for", "copy the folder again; what is missing would be drawn at random",
+        )  # fmt: skip
     model.to(device()).eval()
-    tokenizer = AutoTokenizer.from_pretrained(directory, trust_remote_code=False, local_files_only=True)
+    with _readable(directory, "tokenizer"):
+        tokenizer = AutoTokenizer.from_pretrained(directory, trust_remote_code=False, local_files_only=True)
     if len(tokenizer) > model.config.vocab_size:
         raise InputError(
             source=str(directory),
@@ -245,10 +255,31 @@ def load(spec: ModelSpec, dtype: Literal["auto", "bfloat16", "float32"] = "auto"
     return LoadedModel(spec, model, tokenizer, directory, weights, tokens, chosen, torch.get_num_threads())
 
 
+@contextlib.contextmanager
+def _readable(directory: Path, what: str) -> Iterator[None]:
+    """Make one refusal of what transformers says of a file that is cut, missing, or of a kind that it does not know."""
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except (SafetensorError, OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError) as error:
+        told = next((line for line in str(error).splitlines() if line.strip()), "")
+        raise InputError(
+            str(directory), what, f"{type(error).__name__}: {told}", f"a {what} that transformers reads",
+            "copy the folder again, or name another model",
+        ) from error  # fmt: skip
+    except ImportError as error:
+        raise InputError(
+            str(directory), what, str(error).strip().splitlines()[0], f"a {what} that the installed packages read",
+            "save the tokenizer as tokenizer.json, or install what is missing",
+        ) from error  # fmt: skip
+
+
 def fingerprints(directory: Path) -> tuple[str, str]:
     """Hashes of a model's weights with their configuration, and of its tokenizer.
 
-    Kept beside the weights and believed while sizes and times of all files are the same.
+    Kept beside the weights and believed while sizes and times of all files are the same. The note on where a model was
+    fetched from holds its name and decides no token: it is in neither.
     """
     if not (directory / "config.json").is_file():
         raise InputError(
@@ -260,13 +291,13 @@ def fingerprints(directory: Path) -> tuple[str, str]:
         for path in directory.iterdir()
         if path.is_file()
         and path.suffix in TEXT_SUFFIXES
-        and path.name not in (CARD_NAME, FINGERPRINT_NAME, "config.json")
+        and path.name not in (CARD_NAME, FINGERPRINT_NAME, SOURCE_NAME, "config.json")
     )
     stamp = {path.name: [path.stat().st_size, path.stat().st_mtime_ns] for path in [*weights, *tokens]}
     kept = directory / FINGERPRINT_NAME
-    if kept.is_file():
+    with contextlib.suppress(OSError, ValueError, LookupError, TypeError):  # one that is broken is made again
         known = json.loads(kept.read_text(encoding="utf-8"))
-        if known.get("stamp") == stamp:
+        if known["stamp"] == stamp:
             return str(known["weights"]), str(known["tokenizer"])
     found = {
         "stamp": stamp,

@@ -68,7 +68,12 @@ class Usage:
 
 
 class Notes:
-    """What must be told of an answer besides the answer: by the request's strings.
+    """What must be told of an answer besides the answer: of one task, by the request's strings.
+
+    Two items of a task that ask the same share a note, as they share an answer. For weights that lie here that is what
+    computing twice would give, up to the last digits of another batch. An endpoint may answer one of two equal requests
+    and fail the other: equal requests of a task are one request there too, or one failure marks both items, which are
+    then asked again together. Tasks are kept apart, because an endpoint is asked for each anew.
 
     Attributes:
         broken: requests whose logits were not finite.
@@ -102,12 +107,22 @@ class Noting:
             memory_keys: by task, everything that the answers depend on besides the request.
             on_requests: called with a task's name, the number of its requests just answered, and the tokens read.
         """
-        self.notes, self.work = Notes(), Work()
+        self._notes: dict[str, Notes] = {}
+        self.work = Work()
         self.usage: dict[str, Usage] = {}
         self._memory: Memory | None = memory
         self._memory_keys = memory_keys or {}
         self._on_requests = on_requests
         self._task = ""
+
+    @property
+    def notes(self) -> Notes:
+        """Of the task that is being asked."""
+        return self.notes_of(self._task)
+
+    def notes_of(self, task: str) -> Notes:
+        """Of a task, by its name in lm-eval."""
+        return self._notes.setdefault(task, Notes())
 
     def _advance(self, count: int, tokens: int) -> None:
         self._on_requests(self._task, count, tokens)

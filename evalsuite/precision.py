@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import platform
 import time
 from pathlib import Path
 from statistics import median
@@ -26,46 +27,66 @@ ROWS, INNER, COLUMNS = 512, 576, 1536  # tokens of a batch through a layer of th
 
 
 def fastest_dtype() -> Dtype:
-    """The type in which this machine multiplies faster; measured once where the processor has bfloat16 at all."""
+    """The type in which this machine multiplies faster; measured once where the device has bfloat16 at all."""
     import torch
 
-    if device().type == "cuda":
+    where = device()
+    if where.type == "cuda":
         return "bfloat16" if torch.cuda.is_bf16_supported() else "float32"
-    processor = _processor()
-    if "bf16" not in processor:
-        return "float32"  # it would be emulated
+    if where.type == "mps":
+        if not torch.backends.mps.is_macos_or_newer(14, 0):
+            return "float32"  # Metal knows no bfloat16 before
+        processor = f"mps {platform.platform()}"
+    else:
+        processor = _processor()
+        if "bf16" not in processor:
+            return "float32"  # it would be emulated
     key = sha256_of_json([processor, torch.__version__, torch.get_num_threads()])
     path = cache_dir() / "precision.json"
     known: dict[str, dict[str, float]] = {}
     with contextlib.suppress(OSError, ValueError):
         known = json.loads(path.read_text(encoding="utf-8"))
     if key not in known:
-        known[key] = {"float32_over_bfloat16_seconds": _ratio()}
+        known[key] = {"float32_over_bfloat16_seconds": _ratio(where)}
         write_text(path, json.dumps(known, indent=2) + "\n")
     return "bfloat16" if known[key]["float32_over_bfloat16_seconds"] > 1.0 else "float32"
 
 
 def device() -> torch.device:
-    """Where models are computed: the accelerator where torch sees one, else the processor."""
+    """Where models are computed: the accelerator (CUDA, or Apple's MPS) where torch sees one, else the processor."""
     import torch
 
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
-def _ratio() -> float:
+def finish(where: torch.device) -> None:
+    """Wait for an accelerator, whose work is queued; a processor has finished when the call returns."""
+    import torch
+
+    if where.type == "cuda":
+        torch.cuda.synchronize()
+    elif where.type == "mps":
+        torch.mps.synchronize()
+
+
+def _ratio(where: torch.device) -> float:
     """Seconds in float32 over seconds in bfloat16, median of alternated repeats."""
     import torch
 
     generator = torch.Generator().manual_seed(0)
     left, right = (torch.randn(shape, generator=generator) for shape in ((ROWS, INNER), (COLUMNS, INNER)))
-    pairs = {dtype: (left.to(dtype), right.to(dtype)) for dtype in (torch.float32, torch.bfloat16)}
+    pairs = {dtype: (left.to(where, dtype), right.to(where, dtype)) for dtype in (torch.float32, torch.bfloat16)}
     ratios = []
     for repeat in range(-1, REPEATS):
         seconds = {}
         for dtype, (one, other) in pairs.items():
+            finish(where)
             started_s = time.perf_counter()
             for _ in range(4):
                 torch.nn.functional.linear(one, other)
+            finish(where)
             seconds[dtype] = time.perf_counter() - started_s
         if repeat >= 0:
             ratios.append(seconds[torch.float32] / seconds[torch.bfloat16])

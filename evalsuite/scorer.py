@@ -18,6 +18,7 @@ from lm_eval.models.huggingface import HFLM
 from lm_eval.models.utils import handle_stop_sequences, normalize_gen_kwargs, postprocess_generated_text
 
 from evalsuite.forward import Answer, Forward
+from evalsuite.generation import ends_of_text, writes_plainly
 from evalsuite.notes import Memory, Notes, Noting, OnRequests, untold
 from evalsuite.packing import Batch, Request, groups_of_prompts, plan
 from sim.shared.manifest import sha256_of_json
@@ -89,20 +90,20 @@ class StockLM(Noting, HFLM):
 
     def _model_generate(self, context: Any, max_length: int, stop: list[str], **settings: Any) -> Any:
         import torch
-        from transformers import LogitsProcessor, LogitsProcessorList
 
-        broken = torch.zeros(context.shape[0], dtype=torch.bool)
+        rows = int(context.shape[0])
+        broken = torch.zeros(rows, dtype=torch.bool)
 
-        class Watch(LogitsProcessor):
-            """Notes the rows whose logits are not finite."""
+        def watch(module: Any, given: Any, found: Any) -> None:
+            """Note rows whose logits are not finite, before a setting of the model's bars tokens with -inf."""
+            bad = ~torch.isfinite(found.logits[:, -1]).all(dim=-1)
+            broken.logical_or_(bad.view(rows, -1).any(dim=-1).cpu())  # several beams a row
 
-            def __call__(self, input_ids: Any, scores: Any) -> Any:
-                broken.logical_or_(~torch.isfinite(scores).all(dim=-1).cpu())
-                return scores
-
-        out = super()._model_generate(
-            context, max_length, stop, logits_processor=LogitsProcessorList([Watch()]), **settings
-        )
+        hook = self.model.register_forward_hook(watch)
+        try:
+            out = super()._model_generate(context, max_length, stop, **settings)
+        finally:
+            hook.remove()
         for row in broken.nonzero().flatten().tolist():
             tokens = tuple(context[row][settings["attention_mask"][row].bool()].tolist())
             if tokens in self._prompts:  # a prompt that was cut is in error already
@@ -184,7 +185,7 @@ class SharedPrefixLM(StockLM):
         return totals
 
     def _generate(self, requests: list[Any]) -> list[str]:
-        """Greedy requests share their prompts' prefixes, sampled ones go the stock way."""
+        """Greedy requests share their prompts' prefixes; sampled ones, and a model's own settings, go the stock way."""
         self._note_long(requests)
         out: list[str] = [""] * len(requests)
         by_settings: dict[str, list[int]] = {}
@@ -199,7 +200,7 @@ class SharedPrefixLM(StockLM):
                 "max_gen_toks",
                 "temperature",
             }
-            if greedy and self.forward.bears_sharing:
+            if greedy and self.forward.bears_sharing and writes_plainly(self.model, self.eot_token_id):
                 written = self._write(mine, handle_stop_sequences(kwargs["until"], self._eos), kwargs["max_gen_toks"])
             else:
                 written = super()._generate(mine)
@@ -218,7 +219,7 @@ class SharedPrefixLM(StockLM):
             prompts.append(tuple(tokens[-max(self.max_length - most_tokens, 1) :]))
         self.work.requests += len(prompts)
         self.work.asked_tokens += sum(map(len, prompts))
-        ends = frozenset({int(self.eot_token_id)})
+        ends = ends_of_text(self.model)
 
         def done(tokens: Sequence[int]) -> bool:
             text = self.tok_decode(list(tokens))
@@ -228,7 +229,7 @@ class SharedPrefixLM(StockLM):
         places = KV_BYTES // self.forward.kv_bytes_per_token
         for prefix, indices in groups_of_prompts(prompts, self.writing_rows, places, most_tokens):
             tails = [prompts[index][len(prefix) :] for index in indices]
-            keys = self._keys(["write", prefix, tails, until, most_tokens], len(indices))
+            keys = self._keys(["write", prefix, tails, until, most_tokens, sorted(ends)], len(indices))
             kept = self._memory.recall(keys) if self._memory else None
             read = 0 if kept else len(prefix) + sum(map(len, tails))
             if kept is None:

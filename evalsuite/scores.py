@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from sim.shared.store import Store
 
 LIBRARIES = ("torch", "transformers", "lm_eval")
-VERSION = 1  # of what a sample holds
+VERSION = 2  # of what a sample holds, and how it was come by
 
 
 @dataclass(frozen=True)

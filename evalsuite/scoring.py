@@ -147,7 +147,7 @@ def _score(
         progress.advance(left.pop(name), f"{spec.name} {name}")
     missing = [task for task in tasks if task.name not in frames]
     if not missing:
-        return ScoredModel(_named(frames, tasks, spec), 0.0, work, {})
+        return ScoredModel(_named(frames, tasks, spec, limit), 0.0, work, {})
 
     asked = subject.wire or subject.loaded
     if subject.wire:
@@ -173,7 +173,7 @@ def _score(
         for name, samples in scored.samples.items():
             frames[name] = keep_samples(store, keys[name], samples) if name in keys else samples_table(samples)
             progress.advance(left.pop(name), f"{spec.name} {name}")
-    return ScoredModel(_named(frames, tasks, spec), time.monotonic() - started_s, work, usage)
+    return ScoredModel(_named(frames, tasks, spec, limit), time.monotonic() - started_s, work, usage)
 
 
 def _remember_spending(wire: Wire, store: Store) -> None:
@@ -184,13 +184,15 @@ def _remember_spending(wire: Wire, store: Store) -> None:
     wire.on_spent = lambda usd: store.keep({key: {"usd": usd}})
 
 
-def _named(frames: dict[str, pd.DataFrame], tasks: Sequence[TaskRef], spec: ModelSpec) -> pd.DataFrame:
+def _named(
+    frames: dict[str, pd.DataFrame], tasks: Sequence[TaskRef], spec: ModelSpec, limit: int | None
+) -> pd.DataFrame:
     """The tasks' samples in the tasks' order, what could not be asked behind each, with the model's name."""
     import pandas as pd
 
     parts = []
     for task in tasks:
         parts.append(frames[task.name])
-        if task.rejected:
-            parts.append(samples_table([rejection(task.name, item) for item in task.rejected]))
+        if rejected := task.rejected_within(limit):
+            parts.append(samples_table([rejection(task.name, item) for item in rejected]))
     return pd.concat(parts, ignore_index=True).assign(model=spec.name)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from evalsuite.models import LoadedModel
 
 SERVED_BYTES_PER_PARAM = 2.0  # bfloat16, whatever type this machine computes in
-EXPERT_MARKS = ("experts.",)
+EXPERTS = "experts"  # the part of a weight's name; "shared_experts" are read for every token
 
 
 @dataclass(frozen=True)
@@ -48,12 +48,8 @@ def shape_of(loaded: LoadedModel, texts: Iterable[str]) -> ModelShape:
     idle = 0.0 if tied else float(embedding.weight.numel())
     experts, chosen = _experts(config)
     if experts:
-        inside = sum(
-            weight.numel() for name, weight in model.named_parameters() if any(mark in name for mark in EXPERT_MARKS)
-        )
+        inside = sum(weight.numel() for name, weight in model.named_parameters() if EXPERTS in name.split("."))
         idle += inside * (1.0 - chosen / experts)
-    heads = int(getattr(config, "num_key_value_heads", None) or config.num_attention_heads)
-    width = int(getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads)
     joined = "\n".join(texts)
     tokens = len(loaded.tokenizer.encode(joined, add_special_tokens=False))
     return ModelShape(
@@ -61,9 +57,23 @@ def shape_of(loaded: LoadedModel, texts: Iterable[str]) -> ModelShape:
         active_params=total - idle,
         total_params=float(total),
         layers=int(config.num_hidden_layers),
-        kv_bytes_per_token=2.0 * config.num_hidden_layers * heads * width * SERVED_BYTES_PER_PARAM,
+        kv_bytes_per_token=config.num_hidden_layers * _kv_numbers(config) * SERVED_BYTES_PER_PARAM,
         text_bytes_per_token=len(joined.encode()) / max(tokens, 1),
     )
+
+
+def _kv_numbers(config: Any) -> int:
+    """Numbers that a server keeps of a token in a layer.
+
+    Keys and values of all heads; of multi-head latent attention one latent for both and the part of the key that is
+    turned by position (DeepSeek-V2, arXiv 2405.04434, section 2.1), whatever transformers itself keeps.
+    """
+    latent = getattr(config, "kv_lora_rank", None)
+    if latent:
+        return int(latent) + int(config.qk_rope_head_dim)
+    heads = int(getattr(config, "num_key_value_heads", None) or config.num_attention_heads)
+    width = int(getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads)
+    return 2 * heads * width
 
 
 def _experts(config: Any) -> tuple[int, int]:

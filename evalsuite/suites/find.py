@@ -21,10 +21,12 @@ def find_suite(name: str, data_dir: Path | None = None, tasks: Sequence[str] | N
         tasks: names of its tasks, in their order; None for all.
 
     Raises:
-        InputError: if there is no such suite or task.
+        InputError: if there is no such suite or task, or `tasks` names none.
     """
     suite = _suite(name, data_dir)
     known = {task.name: task for task in suite.tasks}
+    if tasks is not None and not tasks:
+        raise InputError("--tasks", "", "no name", ", ".join(known), "name one, or leave it out to run all")
     for task in tasks or ():
         if task not in known:
             raise InputError(

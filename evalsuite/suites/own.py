@@ -6,8 +6,12 @@
     kind: choice                # choice, or generate
     shots: 0                    # the first items that are shown as examples
 
-Columns: `context`; for a choice `choices` (a list; in a CSV parted by |) and `answer` (its place from 0, or its text); for
-generate `answer` alone. `item` and `cluster` are optional.
+Columns: `context`; for a choice `choices` (a list; in a CSV parted by |) and `answer`; for generate `answer` alone. `item`
+and `cluster` are optional.
+
+A choice is named by its text or by its place from 0. In JSONL a whole number is a place and a text is a choice; a number
+among choices that are numbers, which is the place of one and equal to another, is ambiguous and rejected. A CSV holds
+texts alone: what equals a choice is that choice, else it is a place.
 """
 
 from __future__ import annotations
@@ -15,6 +19,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -61,11 +66,10 @@ def own_suite(path: Path) -> Suite:
         try:
             if isinstance(row, Exception):
                 raise row
-            items.append(_item(name, row, described.kind))
-        except KeyError as error:
-            rejected.append(Rejected(name, f"{source.name}: the field {error.args[0]!r} is missing"))
-        except (ValueError, TypeError) as error:
-            rejected.append(Rejected(name, f"{source.name}: {error}"))
+            items.append(_item(name, row, described.kind, of_texts=source.suffix == ".csv"))
+        except (KeyError, ValueError, TypeError, RecursionError) as error:
+            reason = f"the field {error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
+            rejected.append(Rejected(name, f"{source.name}: {reason}", max(len(items) - described.shots, 0)))
     if len(items) <= described.shots:
         reason = rejected[0].reason if rejected else f"{len(items)} items"
         raise InputError(str(source), "", reason, f"more than the {described.shots} examples", "add items")
@@ -112,11 +116,11 @@ def _rows(source: Path) -> Iterator[tuple[str, Any]]:
             yield f"line-{place + 1}", json.loads(line.decode("utf-8"))
         except UnicodeDecodeError:
             yield f"line-{place + 1}", ValueError(f"line {place + 1} is not UTF-8")
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             yield f"line-{place + 1}", ValueError(f"line {place + 1} is no JSON: {error}")
 
 
-def _item(name: str, row: dict[str, Any], kind: str) -> Item:
+def _item(name: str, row: dict[str, Any], kind: str, of_texts: bool) -> Item:
     if "\\ud" in json.dumps(row):
         json.dumps(row, ensure_ascii=False).encode()  # half of a character cannot be written
     if not isinstance(row, dict):
@@ -124,28 +128,49 @@ def _item(name: str, row: dict[str, Any], kind: str) -> Item:
     context, answer = row["context"], row["answer"]
     if not isinstance(context, str) or not context.strip():
         raise ValueError(f"the field 'context' is {context!r}; a text that is not empty is needed")
-    item = str(row.get("item") or name)
-    cluster = str(row.get("cluster") or item)
+    item = _name(row.get("item"), name)
+    cluster = _name(row.get("cluster"), item)
     if kind == "generate":
         if answer is None or not str(answer).strip():
             raise ValueError("the field 'answer' is empty")
+        if isinstance(answer, float) and not math.isfinite(answer):
+            raise ValueError(f"the answer is {answer!r}; a text or a finite number is needed")
         return Item(item, cluster, context, (), -1, str(answer).strip())
     choices = row["choices"]
-    texts = [str(choice) for choice in (choices.split("|") if isinstance(choices, str) else choices or ())]
-    if len(texts) < 2 or len(set(texts)) < len(texts) or not all(text.strip() for text in texts):
+    listed = choices.split("|") if isinstance(choices, str) else list(choices or ())
+    texts = [str(choice) for choice in listed]
+    distinct = {text.strip() for text in texts}
+    if len(texts) < 2 or len(distinct) < len(texts) or "" in distinct:
         raise ValueError(f"the field 'choices' is {choices!r}; at least two different texts are needed")
-    gold = _gold(answer, texts)
+    gold = _place_of_text(answer, texts) if of_texts else _place(answer, listed, texts)
+    if not 0 <= gold < len(texts):
+        raise ValueError(f"the answer is {answer!r}; allowed: 0 to {len(texts) - 1}, or one of {texts}")
     spaced = tuple(text if text[:1].isspace() else f" {text}" for text in texts)
     return Item(item, cluster, context, spaced, gold, texts[gold].strip())
 
 
-def _gold(answer: Any, texts: list[str]) -> int:
-    if str(answer) in texts:
-        return texts.index(str(answer))
-    try:
-        place = int(answer)
-    except (ValueError, TypeError):
-        place = -1
-    if not 0 <= place < len(texts):
-        raise ValueError(f"the answer is {answer!r}; allowed: 0 to {len(texts) - 1}, or one of {texts}")
-    return place
+def _name(given: Any, otherwise: str) -> str:
+    """A name that a row gives; 0 is one, nothing and an empty cell are none."""
+    return otherwise if given is None or given == "" else str(given)
+
+
+def _place(answer: Any, listed: list[Any], texts: list[str]) -> int:
+    """The place of a JSON answer among the choices, -1 for none."""
+    if isinstance(answer, str):
+        return texts.index(answer) if answer in texts else -1
+    if not isinstance(answer, int) or isinstance(answer, bool):
+        return -1
+    other = [place for place, choice in enumerate(listed) if not isinstance(choice, str) and choice == answer]
+    if other and answer not in other and 0 <= answer < len(listed):
+        raise ValueError(
+            f"the answer is {answer}, which is the place of {texts[answer]} and equal to the choice at place {other[0]}; "
+            "write it as a text, or the choices as texts"
+        )
+    return answer
+
+
+def _place_of_text(answer: Any, texts: list[str]) -> int:
+    """The place of a cell's answer among the choices, -1 for none."""
+    if answer in texts:
+        return texts.index(answer)
+    return int(answer) if isinstance(answer, str) and answer.isascii() and answer.strip().isdigit() else -1

@@ -13,10 +13,16 @@ Kind = Literal["choice", "generate", "likelihood"]
 
 @dataclass(frozen=True)
 class Rejected:
-    """An item that cannot be asked, and why; it counts as an error, not as a wrong answer."""
+    """An item that cannot be asked, and why; it counts as an error, not as a wrong answer.
+
+    Attributes:
+        after: items asked that stand before it. A run of the first `limit` items reads up to the last of these: what
+            was rejected up to there is in error, the rest of the file is not looked at.
+    """
 
     item: str
     reason: str
+    after: int = 0
 
 
 @dataclass(frozen=True)
@@ -54,6 +60,10 @@ class TaskRef:
     content_sha256: str
     counted_filter: str = ""
     rejected: tuple[Rejected, ...] = ()
+
+    def rejected_within(self, limit: int | None) -> tuple[Rejected, ...]:
+        """Rejected items that a run of the first `limit` items meets; all for None."""
+        return tuple(one for one in self.rejected if limit is None or one.after < limit)
 
 
 @dataclass(frozen=True)

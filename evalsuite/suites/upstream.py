@@ -11,13 +11,15 @@ import csv
 import io
 import itertools
 import json
+import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from evalsuite.suites.suite import Kind, Rejected
 from evalsuite.suites.task import TaskClass
+from sim.shared.errors import InputError
 
 LETTERS = "ABCD"
 SUFFIXES = (".jsonl", ".json", ".csv", ".txt")
@@ -27,6 +29,10 @@ MOST_FIELD_BYTES = 10_000_000
 
 class BadLineError(ValueError):
     """A document that cannot be used; the message is the reason."""
+
+
+# What reading a line of a user's file may give: wrong types, missing fields, numbers too large, nesting too deep.
+UNUSABLE = (LookupError, ValueError, TypeError, AttributeError, OverflowError, RecursionError)
 
 
 @dataclass
@@ -72,21 +78,36 @@ class Benchmark:
         found = Documents()
         labels = _label_lines(path.with_name(self.labels)) if self.labels else None
         sources = sorted(one for one in path.glob("*") if one.suffix in SUFFIXES) if path.is_dir() else [path]
-        by_source = [self._read(source, labels, found) for source in sources]
+        names: set[str] = set()
+        by_source, rejected = [], []
+        for source in sources:
+            documents, bad = self._read(source, labels, names)
+            by_source.append(documents)
+            rejected.append(bad)
         # Several files take turns, so that the first items of a limited run come from all of them.
         for turn in range(max(map(len, by_source), default=0)):
             found.scored += [documents[turn] for documents in by_source if turn < len(documents)]
+        lengths = [len(documents) for documents in by_source]
+        for own, bad in enumerate(rejected):
+            for one in bad:
+                asked_before = sum(min(length, one.after + (place < own)) for place, length in enumerate(lengths))
+                found.rejected.append(replace(one, after=asked_before))
         for name in self.shot_files:
             source = path.parent / name
             if source.is_file():
-                found.shots = self._read(source, None, Documents())
+                found.shots, _ = self._read(source, None, set())
                 break
         return found
 
-    def _read(self, source: Path, labels: list[str] | None, found: Documents) -> list[dict[str, Any]]:
-        out = []
-        names: set[str] = set()
+    def _read(
+        self, source: Path, labels: list[str] | None, names: set[str]
+    ) -> tuple[list[dict[str, Any]], list[Rejected]]:
+        """Documents of one file and what was rejected of it; `names` are those of the files before, and grow."""
+        out: list[dict[str, Any]] = []
+        rejected: list[Rejected] = []
+        count = 0
         for place, (item, value) in enumerate(_values(source)):
+            count += 1
             try:
                 if isinstance(value, Exception):
                     raise BadLineError(str(value))
@@ -95,21 +116,23 @@ class Benchmark:
                         raise BadLineError(f"{self.labels} has no line {place + 1}")
                     value = {**value, "label": labels[place]}
                 document = self.read(value)
-            except KeyError as error:
-                found.rejected.append(Rejected(item, f"{source.name}: the field {error.args[0]!r} is missing"))
-            except (BadLineError, ValueError, TypeError, AttributeError) as error:
-                found.rejected.append(Rejected(item, f"{source.name}: {error}"))
-            else:
                 document["item"] = document.get("item") or item
                 if document["item"] in names:
-                    found.rejected.append(
-                        Rejected(item, f"{source.name}: the item {document['item']!r} is there twice")
-                    )
-                    continue
+                    raise BadLineError(f"the item {document['item']!r} is there twice")
+                json.dumps(document, ensure_ascii=False).encode()  # half of a character cannot be written
+            except UNUSABLE as error:
+                reason = f"the field {error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
+                rejected.append(Rejected(item, f"{source.name}: {reason}", len(out)))
+            else:
                 names.add(document["item"])
                 document.setdefault("cluster", document["item"])
                 out.append(document)
-        return out
+        if labels is not None and len(labels) > count:
+            raise InputError(
+                str(source.with_name(self.labels)), "", f"{len(labels)} labels for the {count} lines of {source.name}",
+                "one label a line", "take both files from one publication",
+            )  # fmt: skip
+        return out, rejected
 
     def accepts(self, source: Path) -> bool:
         """Whether one of a file's first lines reads as an item of this benchmark: names such as test.jsonl tell nothing."""
@@ -120,7 +143,7 @@ class Benchmark:
                 if not isinstance(value, Exception):
                     self.read(value)
                     return True
-            except (LookupError, ValueError, TypeError, AttributeError):
+            except UNUSABLE:
                 continue
         return False
 
@@ -132,7 +155,7 @@ def _values(source: Path) -> Iterator[tuple[str, Any]]:
     if source.suffix == ".json":
         try:
             rows = json.loads(raw.decode("utf-8"))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             yield stem, BadLineError(f"no JSON: {error}")
             return
         for place, row in enumerate(rows if isinstance(rows, list) else [rows]):
@@ -158,16 +181,28 @@ def _values(source: Path) -> Iterator[tuple[str, Any]]:
                 yield name, json.loads(text)
         except UnicodeDecodeError:
             yield name, BadLineError(f"line {place + 1} is not UTF-8")
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             yield name, BadLineError(f"line {place + 1} is no JSON: {error}")
 
 
 def _label_lines(path: Path) -> list[str]:
-    return path.read_bytes().decode("utf-8", errors="replace").split() if path.is_file() else []
+    """One label a line; a blank line would shift those behind it, or leave an item without.
+
+    Raises:
+        InputError: for a blank line before the last label.
+    """
+    labels = [line.strip() for line in path.read_bytes().decode("utf-8", errors="replace").rstrip().split("\n")]
+    if "" in labels[:-1]:
+        raise InputError(
+            str(path), f"line {labels.index('') + 1}", "a blank line", "one label a line", "restore the published file"
+        )
+    return labels if labels != [""] else []
 
 
 def label(value: Any, count: int) -> int:
-    """A label in [0, count), from a number or its text."""
+    """A label in [0, count), from a whole number or its text."""
+    if isinstance(value, bool) or (isinstance(value, float) and not value.is_integer()):
+        raise BadLineError(f"the label is {value}; allowed: 0 to {count - 1}")
     number = int(value)
     if not 0 <= number < count:
         raise BadLineError(f"the label is {value}; allowed: 0 to {count - 1}")
@@ -198,6 +233,8 @@ def _gsm8k(row: dict[str, Any]) -> dict[str, Any]:
 def _svamp(row: dict[str, Any]) -> dict[str, Any]:
     body = text(row["Body"], "Body").strip().rstrip(".")
     number = float(row["Answer"])
+    if not math.isfinite(number):
+        raise BadLineError(f"the Answer is {number}; a finite number is needed")
     return {
         "item": str(row.get("ID", "")) or None,
         "question": f"{body}. {text(row['Question'], 'Question').strip()}",

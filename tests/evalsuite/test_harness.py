@@ -1,8 +1,10 @@
 """The adapter to lm-eval on a model of one layer: right answers counted as lm-eval counts them, and broken logits."""
 
+import dataclasses
 import math
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -10,6 +12,7 @@ pytest.importorskip("lm_eval")
 
 from evalsuite.harness import NOT_FINITE, SCORERS, Sample, Scorer, evaluate  # noqa: E402
 from evalsuite.models import LoadedModel, LocalSource, ModelSpec  # noqa: E402
+from evalsuite.scores import samples_table  # noqa: E402
 from evalsuite.suites.files import write_suite  # noqa: E402
 from evalsuite.suites.mini import mini  # noqa: E402
 from evalsuite.suites.suite import Suite, TaskRef  # noqa: E402
@@ -91,6 +94,55 @@ def test_both_scorers_answer_the_same(loaded: LoadedModel, files: Suite) -> None
                 assert one.confidence == pytest.approx(other.confidence, abs=1e-5)
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"eos_token_id": None},
+        {"eos_token_id": list(range(0, 250, 3))},
+        {"eos_token_id": list(range(1, 250, 3))},
+        {"repetition_penalty": 1.5},
+        {"eos_token_id": list(range(0, 250, 3)), "min_new_tokens": 3},
+        {"max_new_tokens": 2},
+        {"suppress_tokens": list(range(100, 200))},
+        {"do_sample": True, "temperature": 0.6, "top_p": 0.9},
+        {"cache_implementation": "hybrid"},
+    ],
+    ids=lambda settings: ",".join(settings),
+)
+def test_both_scorers_write_what_the_models_own_settings_of_generation_say(
+    loaded: LoadedModel, files: Suite, settings: dict[str, object]
+) -> None:
+    plain = [sample.answer for sample in scored(loaded, files.tasks[1], 20, "shared")]
+    loaded.model.generation_config.update(**settings)
+    shared, stock = (scored(loaded, files.tasks[1], 20, scorer) for scorer in SCORERS)
+    assert [sample.error for sample in stock] == [sample.error for sample in shared] == [""] * 20
+    answers = [sample.answer for sample in stock]
+    assert [sample.answer for sample in shared] == answers
+    without_effect = settings == {"eos_token_id": None} or {"do_sample", "cache_implementation"} & set(settings)
+    assert (answers == plain) == bool(without_effect)  # this model never writes its own end
+
+
+def test_a_model_that_names_several_ends_is_still_written_from_shared_prefixes(
+    loaded: LoadedModel, files: Suite
+) -> None:
+    loaded.model.generation_config.eos_token_id = [0, 70]
+    work = evaluate(loaded, [files.tasks[1]], 20, "shared").work
+    assert 0 < work.computed_tokens < work.asked_tokens
+
+
+def test_written_answers_are_kept_by_what_ends_a_text(loaded: LoadedModel, files: Suite, tmp_path: Path) -> None:
+    from sim.shared.store import Store
+
+    def recalled() -> int:
+        return evaluate(loaded, [files.tasks[1]], 10, "shared", store).work.recalled_requests
+
+    with Store(tmp_path / "kept.sqlite") as store:
+        assert recalled() == 0
+        assert recalled() == 10
+        loaded.model.generation_config.eos_token_id = [0, 70]
+        assert recalled() == 0
+
+
 @pytest.mark.parametrize("scorer", SCORERS)
 @pytest.mark.parametrize("place", [0, 1], ids=["choice", "written"])
 def test_logits_that_are_no_numbers_make_an_error_and_not_a_wrong_answer(
@@ -101,6 +153,82 @@ def test_logits_that_are_no_numbers_make_an_error_and_not_a_wrong_answer(
     samples = scored(loaded, files.tasks[place], 5, scorer)
     assert [sample.error for sample in samples] == [NOT_FINITE] * 5
     assert not any(sample.correct for sample in samples)
+
+
+def test_choices_with_one_ending_are_told_apart_by_their_beginnings(
+    loaded: LoadedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import json
+
+    from evalsuite.pairs import compare
+    from evalsuite.suites.find import find_suite
+    from evalsuite.suites.upstream import BENCHMARKS
+
+    assert any(benchmark.name == "winogrande" for benchmark in BENCHMARKS)
+    monkeypatch.setenv("UNDERCUT_CACHE_DIR", str(tmp_path / "cache"))
+    nouns = ["cat", "car", "door", "man", "tree", "house", "bird", "hill"]
+    rows = [
+        {"qID": f"{one}-{other}", "sentence": f"The {one} saw the {other} as _ was old.", "option1": one,
+         "option2": other, "answer": str(1 + (len(one) + len(other)) % 2)}
+        for one in nouns for other in nouns if one != other
+    ]  # fmt: skip
+    (tmp_path / "dev.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    (task,) = find_suite("local", tmp_path).tasks
+    samples = scored(loaded, task, 56, "shared")
+    for row, sample in zip(rows, samples, strict=True):
+        endings = [f"{row['option1']} was old.", f"{row['option2']} was old."]
+        assert sample.target == endings[int(row["answer"]) - 1]
+        assert sample.answer in endings
+        assert sample.correct == (sample.answer == sample.target)
+    assert 0 < sum(sample.correct for sample in samples) < 56
+    # A model that takes the other choice on one item agrees on all but that.
+    other = dataclasses.replace(
+        samples[0], answer=next(s for s in ("cat was old.", "car was old.") if s != samples[0].answer),
+        correct=not samples[0].correct,
+    )  # fmt: skip
+    frames = [samples_table(found).assign(model=name) for name, found in (("a", samples), ("b", [other, *samples[1:]]))]
+    assert compare(pd.concat(frames), "a", "b")["agreement"].tolist() == [pytest.approx(55 / 56)]
+
+
+def test_a_suite_that_lies_here_asks_no_hub_and_leaves_the_next_one_free_to(
+    loaded: LoadedModel, files: Suite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import datasets.config
+    import huggingface_hub.constants
+    import lm_eval
+
+    from evalsuite.harness import _offline
+
+    def offline() -> tuple[bool, bool]:
+        return bool(datasets.config.HF_HUB_OFFLINE), bool(huggingface_hub.is_offline_mode())
+
+    seen: list[tuple[bool, bool]] = []
+    whole = lm_eval.simple_evaluate
+    monkeypatch.setattr(lm_eval, "simple_evaluate", lambda **given: (seen.append(offline()), whole(**given))[1])
+    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
+    scored(loaded, files.tasks[0], 2, "shared")
+    assert seen == [(True, True)]
+    assert offline() == (False, False)
+    with _offline(False):
+        assert offline() == (False, False)
+
+
+def test_notes_of_one_task_say_nothing_of_an_equal_request_of_another(loaded: LoadedModel) -> None:
+    from lm_eval.api.instance import Instance
+
+    from evalsuite.scorer import SharedPrefixLM
+
+    model = SharedPrefixLM(loaded)
+    long = ("x" * 2000, " y")
+    model.loglikelihood(
+        [
+            Instance("loglikelihood", {}, arguments, 0, metadata=(task, 0, 1))
+            for task, arguments in (("one", long), ("two", ("x", " y")))
+        ]
+    )
+    assert model.notes_of("one").cut == {long}
+    assert model.notes_of("two").cut == set()
 
 
 @pytest.mark.parametrize("scorer", SCORERS)

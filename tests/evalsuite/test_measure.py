@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -94,6 +95,26 @@ def test_an_interrupted_run_goes_on_at_its_batch_and_ends_with_the_same_tables(
             tmp_path / "whole" / f"{name}.parquet"
         ).read_bytes()
     pd.testing.assert_frame_equal(whole.samples, resumed.samples, check_exact=True)
+
+
+def test_a_limited_run_counts_the_bad_items_that_it_met_and_says_why(
+    tmp_path: Path, tiny_models: tuple[str, str]
+) -> None:
+    from evalsuite.lines import reasons, rejected_lines
+
+    good, bad = {"context": "c", "choices": ["x", "y"], "answer": 0}, {"context": "c", "choices": ["x", "y"]}
+    rows = [good, bad, good, bad, {**good, "answer": 9}, bad, good]
+    (tmp_path / "mine.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    described = tmp_path / "mine.yaml"
+    described.write_text("{name: mine, file: mine.jsonl, task_class: chat, kind: choice}", encoding="utf-8")
+    run = run_eval(tiny_models[:1], str(described), tmp_path / "out", limit=2)
+    assert run.quality[["n", "errors"]].values.tolist() == [[2, 1]]
+    assert reasons(run) == "1 items could not be scored (1 x mine.jsonl: the field 'answer' is missing)"
+    (line,) = rejected_lines(find_suite(str(described)).tasks)
+    assert line == (
+        "mine: 4 items cannot be asked (3 x mine.jsonl: the field 'answer' is missing; 1 x mine.jsonl: the answer is "
+        "9; allowed: 0 to 1, or one of ['x', 'y']), the first is line-2"
+    )
 
 
 def test_a_task_scores_the_same_alone_and_beside_others(tmp_path: Path, tiny_models: tuple[str, str]) -> None:

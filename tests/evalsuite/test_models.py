@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import zipfile
 from pathlib import Path
@@ -79,8 +80,70 @@ def test_the_fingerprint_follows_the_bytes_and_not_the_name(tmp_path: Path) -> N
     one, same, other = folder("a", b"1"), folder("b", b"1"), folder("c", b"2")
     assert models.fingerprints(one) == models.fingerprints(same)
     assert models.fingerprints(one)[0] != models.fingerprints(other)[0]
+    (one / "source.json").write_text('{"name": "a"}', encoding="utf-8")  # where it was fetched from
+    assert models.fingerprints(one) == models.fingerprints(same)
+    (one / "tokenizer.json").write_text("{ }", encoding="utf-8")
+    assert models.fingerprints(one)[1] != models.fingerprints(same)[1]
     (one / "model.safetensors").write_bytes(b"33")
     assert models.fingerprints(one)[0] != models.fingerprints(same)[0]
+
+
+@pytest.mark.parametrize("content", ["{ cut", "[]", "{}", "null", "\xff"])
+def test_a_broken_fingerprint_is_made_again(tmp_path: Path, content: str, tiny_models: tuple[str, str]) -> None:
+    folder = Path(tiny_models[0])
+    found = models.fingerprints(folder)
+    (folder / models.FINGERPRINT_NAME).write_bytes(content.encode("latin-1"))
+    assert models.fingerprints(folder) == found
+    assert json.loads((folder / models.FINGERPRINT_NAME).read_text(encoding="utf-8"))["weights"] == found[0]
+
+
+def test_a_folder_that_transformers_cannot_read_is_one_message(tmp_path: Path, tiny_models: tuple[str, str]) -> None:
+    from safetensors.torch import load_file, save_file
+
+    whole = Path(tiny_models[0])
+    assert models.load(models.resolve(str(whole))).tokenizer.eos_token == "<|end|>"
+
+    def broken(name: str) -> Path:
+        folder = tmp_path / "broken" / name
+        shutil.copytree(whole, folder)
+        return folder
+
+    cut = broken("cut") / "model.safetensors"
+    cut.write_bytes(cut.read_bytes()[:-1000])
+    speechless = broken("speechless")
+    for path in speechless.glob("tokenizer*"):
+        path.unlink()
+    strange, torn, partial = broken("strange"), broken("torn"), broken("partial")
+    config = json.loads((strange / "config.json").read_text(encoding="utf-8"))
+    (strange / "config.json").write_text(json.dumps(config | {"model_type": "abacus"}), encoding="utf-8")
+    (torn / "config.json").write_text("{", encoding="utf-8")
+    tensors = load_file(partial / "model.safetensors")
+    del tensors["model.norm.weight"]
+    save_file(tensors, partial / "model.safetensors", metadata={"format": "pt"})
+    for folder, told in (
+        (cut.parent, "cut: model; received"),
+        (speechless, "speechless: tokenizer; received"),
+        (strange, "abacus"),
+        (torn, "torn: model; received"),
+        (partial, r"weights; received .*model\.norm\.weight"),
+    ):
+        with pytest.raises(InputError, match=told):
+            models.load(models.resolve(str(folder)))
+
+
+def test_a_tied_head_is_not_missing(tmp_path: Path, tiny_models: tuple[str, str]) -> None:
+    from safetensors.torch import load_file
+    from transformers import AutoModelForCausalLM
+
+    folder = tmp_path / "tied"
+    shutil.copytree(tiny_models[0], folder)
+    model = AutoModelForCausalLM.from_pretrained(folder)
+    model.config.tie_word_embeddings = True
+    model.tie_weights()
+    model.save_pretrained(folder)
+    assert "lm_head.weight" not in load_file(folder / "model.safetensors")
+    loaded = models.load(models.resolve(str(folder)))
+    assert loaded.model.lm_head.weight is loaded.model.model.embed_tokens.weight
 
 
 def test_a_student_made_here_is_known_by_its_name() -> None:

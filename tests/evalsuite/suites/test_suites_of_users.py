@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from evalsuite.suites.find import find_suite
-from evalsuite.suites.suite import Suite
+from evalsuite.suites.suite import Suite, TaskRef
 from sim.shared.errors import InputError, UndercutError
 
 SHARED = Path(__file__).resolve().parents[4] / "shared" / "datasets"
@@ -159,6 +160,12 @@ def test_a_task_of_ones_own_is_five_lines_and_a_file(tmp_path: Path) -> None:
         ({"context": " ", "choices": ["x", "y"], "answer": 0}, "not empty"),
         ([1], "an object"),
         ({"context": "\ud800", "choices": ["x", "y"], "answer": 0}, "surrogates"),
+        ({"context": "c", "choices": ["x", "y"], "answer": math.inf}, "the answer is inf"),
+        ({"context": "c", "choices": ["x", "y"], "answer": 0.9}, "the answer is 0.9"),
+        ({"context": "c", "choices": ["x", "y"], "answer": True}, "the answer is True"),
+        ({"context": "c", "choices": ["x", "y"], "answer": "0"}, "one of ['x', 'y']"),
+        ({"context": "c", "choices": [2, 3, 1], "answer": 1}, "equal to the choice at place 2"),
+        ({"context": "c", "choices": ["x", "x "], "answer": 0}, "two different texts"),
     ],
 )
 def test_bad_items_of_ones_own_are_told(tmp_path: Path, row: Any, reason: str) -> None:
@@ -166,6 +173,113 @@ def test_bad_items_of_ones_own_are_told(tmp_path: Path, row: Any, reason: str) -
     task = own(tmp_path, [good, row]).tasks[0]
     assert task.items == 1
     assert reason in task.rejected[0].reason
+
+
+def deep(levels: int = 100_000) -> str:
+    return "[" * levels + "]" * levels
+
+
+def test_nesting_without_end_and_numbers_without_end_are_items_that_cannot_be_asked(tmp_path: Path) -> None:
+    good = {"context": "c", "choices": ["x", "y"], "answer": "y"}
+    lines(tmp_path / "mine.jsonl", [good])
+    with (tmp_path / "mine.jsonl").open("a", encoding="utf-8") as file:
+        file.write(deep() + '\n{"context": "c", "choices": ["x", "y"], "answer": 1e999}\n')
+    (tmp_path / "mine.yaml").write_text("{name: mine, file: mine.jsonl, task_class: chat, kind: choice}")
+    task = find_suite(str(tmp_path / "mine.yaml")).tasks[0]
+    assert task.items == 1
+    assert [one.item for one in task.rejected] == ["line-2", "line-3"]
+    assert "recursion" in task.rejected[0].reason
+    written = own(tmp_path, [{"context": "c", "answer": 4}, {"context": "c", "answer": math.inf}], kind="generate")
+    assert "finite" in written.tasks[0].rejected[0].reason
+
+    scene = '{"activity_label": "A", "ctx_a": "He", "ctx_b": "", "endings": ["a", "b"], "label": %s}\n'
+    folder = tmp_path / "sets"
+    folder.mkdir()
+    labels = ("1", "1e999", "0.9", "true", '"1"', '"\\ud800"')
+    (folder / "hellaswag_val.jsonl").write_text(deep() + "\n" + "".join(scene % one for one in labels))
+    (folder / "SVAMP.json").write_text(
+        json.dumps([{"ID": str(n), "Body": "b", "Question": "q?", "Answer": n} for n in (1, math.inf, math.nan)])
+    )
+    tasks = {task.name: task for task in find_suite("local", folder).tasks}
+    reasons = {one.item: one.reason for one in tasks["hellaswag"].rejected}
+    assert tasks["hellaswag"].items == 2
+    assert set(reasons) == {f"hellaswag_val-{place}" for place in (0, 2, 3, 4, 6)}
+    assert "the label is inf" in reasons["hellaswag_val-2"]
+    assert "the label is 0.9" in reasons["hellaswag_val-3"]
+    assert [one.reason for one in tasks["svamp"].rejected] == [
+        f"SVAMP.json: the Answer is {number}; a finite number is needed" for number in ("inf", "nan")
+    ]
+    (folder / "SVAMP.json").write_text(deep())
+    (folder / "hellaswag_val.jsonl").unlink()
+    with pytest.raises(InputError):
+        find_suite("local", folder)
+
+
+def golds(task: TaskRef) -> list[int]:
+    assert task.include is not None
+    text = (task.include / f"{task.name}.json").read_text(encoding="utf-8")
+    return [json.loads(line)["gold"] for line in text.splitlines()]
+
+
+def test_a_number_is_a_place_and_a_text_is_a_choice(tmp_path: Path) -> None:
+    numbers = ["2", "3", "1"]
+    rows = [
+        {"context": "c", "choices": numbers, "answer": 1},
+        {"context": "c", "choices": numbers, "answer": "1"},
+        {"context": "c", "choices": [5, 6, 7], "answer": 1},
+        {"context": "c", "choices": [0, 1, 2], "answer": 1},
+    ]
+    assert golds(own(tmp_path, rows).tasks[0]) == [1, 2, 1, 1]
+    (tmp_path / "table.csv").write_text("context,choices,answer\nc,2|3|1,1\nd,x|y,1\ne,x|y,0.9\n", encoding="utf-8")
+    task = own(tmp_path, rows, file="table.csv").tasks[0]
+    assert golds(task) == [2, 1]
+    assert "the answer is '0.9'" in task.rejected[0].reason
+
+
+def test_items_and_clusters_may_be_called_0(tmp_path: Path) -> None:
+    rows = [{"context": "c", "choices": ["x", "y"], "answer": 0, "item": n, "cluster": 0} for n in range(3)]
+    task = own(tmp_path, rows).tasks[0]
+    assert (task.items, task.clusters) == (3, 1)
+    assert task.include is not None
+    named = [json.loads(line)["item"] for line in (task.include / "mine.json").read_text().splitlines()]
+    assert named == ["0", "1", "2"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "told"), [("0\n\n1\n", "line 2.*a blank line"), ("0\n1\n1\n", "3 labels for the 2 lines")]
+)
+def test_labels_that_do_not_stand_beside_their_lines_are_refused(tmp_path: Path, labels: str, told: str) -> None:
+    published(tmp_path / "sets")
+    (tmp_path / "sets" / "piqa" / "valid-labels.lst").write_text(labels, encoding="utf-8")
+    with pytest.raises(InputError, match=told):
+        find_suite("local", tmp_path / "sets")
+
+
+def test_an_item_of_two_files_is_asked_once(tmp_path: Path) -> None:
+    pair = {"sentence_good": "a b", "sentence_bad": "b a", "UID": "one", "pairID": "0"}
+    for name in ("one", "two"):
+        lines(tmp_path / "sets" / "data" / f"{name}.jsonl", [pair, {**pair, "pairID": name}])
+    task = find_suite("local", tmp_path / "sets").tasks[0]
+    assert task.items == 3
+    assert [one.reason for one in task.rejected] == ["two.jsonl: the item 'one-0' is there twice"]
+
+
+def test_a_limited_run_meets_the_bad_items_up_to_its_last_one(tmp_path: Path) -> None:
+    good, bad = {"context": "c", "choices": ["x", "y"], "answer": "y"}, {"context": "c"}
+    task = own(tmp_path, [bad, good, bad, good, bad, bad, good, bad], shots=1).tasks[0]
+    assert [one.after for one in task.rejected] == [0, 0, 1, 1, 2]
+    assert [len(task.rejected_within(limit)) for limit in (1, 2, 3, None)] == [2, 4, 5, 5]
+    # Files that take turns: one-0, two-0, one-1.
+    pair = {"sentence_good": "a b", "sentence_bad": "b a", "pairID": "0"}
+    lines(tmp_path / "sets" / "data" / "one.jsonl", [{**pair, "UID": "a"}, {}, {**pair, "UID": "b"}, {}])
+    lines(tmp_path / "sets" / "data" / "two.jsonl", [{}, {**pair, "UID": "c"}, {}])
+    task = find_suite("local", tmp_path / "sets").tasks[0]
+    assert {one.item: one.after for one in task.rejected} == {"one-1": 2, "one-3": 3, "two-0": 1, "two-2": 3}
+
+
+def test_a_list_of_tasks_without_a_name_is_refused() -> None:
+    with pytest.raises(InputError, match=r"--tasks.*extraction"):
+        find_suite("mini", tasks=[])
 
 
 def test_a_wrong_description_is_told_with_what_is_allowed(tmp_path: Path) -> None:
