@@ -292,20 +292,21 @@ def _roofline() -> Table:
 
     from sim.shared.roofline import published_speeds
 
-    columns = ("what", "published", "modelled", "error", "source")
-    rows = [(row.what, row.published, row.modelled, row.error, row.source) for row in published_speeds()]
+    columns = ("what", "published", "modelled", "error", "basis", "source")
+    rows = [(row.what, row.published, row.modelled, row.error, row.basis, row.source) for row in published_speeds()]
     fields = (
         Field("what", "What", long=True),
         Field("published", "Published", "tokens per s", "figures"),
         Field("modelled", "Modelled", "tokens per s", "figures"),
         Field("error", "Modelled over published, less one", "ratio", "signed"),
+        Field("basis", "Basis", long=True),
         Field("source", "Source", long=True),
     )
     return Table(
         "The roofline against published speeds",
         pd.DataFrame(rows, columns=columns),
         fields,
-        "Its constants were fitted to these.",
+        "The basis says to which of these its constants were fitted.",
     )
 
 

@@ -88,6 +88,16 @@ def measured(cost: pd.DataFrame) -> list[Price]:
     return out
 
 
+def served(
+    shapes: Sequence[ModelShape], device: Accelerator, serving: Serving
+) -> tuple[list[ModelShape], dict[str, str]]:
+    """The models that fit into memory with their batch, and of each other one why not, as a predicate."""
+    fitting = [shape for shape in shapes if fits(shape.served, device, serving)]
+    one = "one" if serving.accelerators == 1 else str(serving.accelerators)
+    reason = f"does not fit into {one} {device.name}"
+    return fitting, {shape.model: reason for shape in shapes if shape not in fitting}
+
+
 def modelled(shapes: Sequence[ModelShape], device: Accelerator, serving: Serving) -> list[Price]:
     """From the roofline, at the cheapest dated rent of the accelerator.
 

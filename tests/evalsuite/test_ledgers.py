@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
+from dashboard import cli
 from evalsuite.ledgers import REQUEST_TOKENS, Price, accelerator, ledger_table, modelled, request_usd
 from evalsuite.shapes import ModelShape
+from evalsuite.tables import SHAPES
 from sim.scenario.load import load_scenario
 from sim.shared.errors import InputError
 from sim.shared.roofline import Serving
+from sim.shared.tables import write_parquet
+from tests.eval_run import write_run
 
 SHAPE = ModelShape("m", 7e9, 7e9, 28, 57344.0, 4.0)
 PRICE = Price("m", "measured", "box", 1.0, 4.0, 0.01)
@@ -49,3 +57,25 @@ def test_the_modelled_ledger_is_dearer_at_half_use_and_refuses_what_does_not_fit
         modelled([SHAPE], device, Serving(batch=4096, context_tokens=8192))
     with pytest.raises(InputError, match="L40S"):
         accelerator("Abacus")
+
+
+def test_the_command_leaves_out_what_does_not_fit_and_more_accelerators_hold_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = write_run(tmp_path / "run")
+    shapes = [replace(SHAPE, model="master", active_params=90e9, total_params=90e9), replace(SHAPE, model="pupil")]
+    write_parquet(
+        SHAPES.conform(pd.DataFrame([asdict(shape) for shape in shapes]), "shapes"), folder / "shapes.parquet"
+    )
+    assert cli.run(["eval", "cost", str(folder), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert {row["model"] for row in found["rows"] if row["ledger"] == "modelled"} == {"pupil"}
+    assert found["not_modelled"] == {"master": "does not fit into one A100 SXM 80GB"}
+    assert sorted({row["fitted"] for row in found["roofline"]}) == [False, True]
+    assert cli.run(["eval", "cost", str(folder)]) == 0
+    assert "not modelled: master does not fit into one A100 SXM 80GB" in capsys.readouterr().out
+
+    assert cli.run(["eval", "cost", str(folder), "--accelerators", "4", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert {row["model"] for row in found["rows"] if row["ledger"] == "modelled"} == {"master", "pupil"}
+    assert found["not_modelled"] == {}
