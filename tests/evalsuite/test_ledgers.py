@@ -17,7 +17,7 @@ from sim.scenario.load import load_scenario
 from sim.shared.errors import InputError
 from sim.shared.roofline import Serving
 from sim.shared.tables import write_parquet
-from tests.eval_run import write_run
+from eval_run import write_run
 
 SHAPE = ModelShape("m", 7e9, 7e9, 28, 57344.0, 4.0)
 PRICE = Price("m", "measured", "box", 1.0, 4.0, 0.01)
