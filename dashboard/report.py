@@ -158,7 +158,7 @@ def _pairs(found: Findings) -> Section:
     text = (
         f"Teacher: {pair.teacher}. Student: {pair.student}."
         + ("" if pair.related else " The run knows neither as the other's student; they were chosen as a pair."),
-        "The interval is a bootstrap's over clusters. McNemar's test takes items as independent; Holm's adjustment is "
+        "The interval is Tango's over clusters. McNemar's test takes items as independent; Holm's adjustment is "
         "over this pair's tasks. The least detectable difference is the one found with power 0.8 at this "
         "size; a stroke: none is.",
     )

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from evalsuite.harness import Sample, Scored, evaluate
-from evalsuite.publish import BOOTSTRAP_SEED
 from sim.shared.stats import Interval, paired_difference
 
 if TYPE_CHECKING:
@@ -33,7 +32,7 @@ class Certificate:
             answer; None for what was written.
         excused: of these, items on which that margin is below the bound on the difference.
         items: answered without an error by both; the accuracies are over these.
-        accuracy_difference: shared minus stock, with the 95 per cent interval of a clustered bootstrap.
+        accuracy_difference: shared minus stock, with the 95 per cent interval of `paired_difference`.
         asked_tokens, computed_tokens: by the shared scorer.
         shared_s, stock_s: seconds in the model.
         holds: differences within the bound and no choice differs unexcused; only float32 is held to it.
@@ -146,7 +145,6 @@ def _difference(scored: Sequence[tuple[Sample, Sample]]) -> Interval:
         [other.correct for _, other in scored],
         [one.correct for one, _ in scored],
         [one.cluster for one, _ in scored],
-        BOOTSTRAP_SEED,
     )
 
 

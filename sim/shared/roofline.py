@@ -12,8 +12,8 @@ step: `active + (total - active) * (1 - (1 - active/total)^(batch - 1))`, expert
 The overhead a layer (131 microseconds) and the share of bandwidth (.84) fit vLLM 0.6.3 at batch 1 (Qwen's published
 speeds); the share of peak, 15 per cent, is that of reading in DeepSeek's disclosure of February 2025. Writing is held
 to the same share: what it reaches (7 per cent of peak there) follows from batch, memory and overhead, and is shown
-beside the formula, not put into it. They are what was reached there, not what must be reached elsewhere. Traffic between
-devices is free here, so a model spread over many nodes is modelled too fast.
+beside the formula, not put into it. They are what was reached there, not what must be reached elsewhere. Traffic
+between devices is free here, so a model spread over many nodes is modelled too fast.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from eval_run import write_run
 
 from dashboard import cli
 from evalsuite.ledgers import REQUEST_TOKENS, Price, accelerator, ledger_table, modelled, request_usd
@@ -17,7 +18,6 @@ from sim.scenario.load import load_scenario
 from sim.shared.errors import InputError
 from sim.shared.roofline import Serving
 from sim.shared.tables import write_parquet
-from eval_run import write_run
 
 SHAPE = ModelShape("m", 7e9, 7e9, 28, 57344.0, 4.0)
 PRICE = Price("m", "measured", "box", 1.0, 4.0, 0.01)
