@@ -95,6 +95,28 @@ def bootstrap_means(
     return out
 
 
+def accuracy_draws(
+    correct: np.ndarray, clusters: Sequence[object], seed: int, replicates: int = DEFAULT_REPLICATES
+) -> np.ndarray:
+    """Draws of accuracies given `correct`, shape (n, k), that keep doubt at 0 and 1; shape (replicates, k).
+
+    A Bayesian bootstrap (Rubin 1981) weighs whole clusters, alike in all k columns, so that they stay paired. Half a
+    right and half a wrong cluster of mean size join each column, on their own: over items that are each a cluster and
+    are all right a draw is Beta(n + 1/2, 1/2), whose mean is (k + 1/2) / (n + 1).
+    """
+    sums, sizes = _by_cluster(np.asarray(correct, dtype=float), clusters)
+    count, columns = sums.shape
+    rng = np.random.default_rng(seed)
+    prior = rng.standard_gamma(0.5, size=(2, replicates, columns)) * sizes.mean()
+    out = np.empty((replicates, columns))
+    at_once = max(BLOCK_BYTES // (8 * count), 8)
+    for start in range(0, replicates, at_once):
+        right, wrong = prior[:, start : start + at_once]
+        weights = rng.standard_exponential((len(right), count))
+        out[start : start + at_once] = (weights @ sums + right) / ((weights @ sizes)[:, None] + right + wrong)
+    return out
+
+
 def paired_difference(
     first: Sequence[float] | np.ndarray,
     second: Sequence[float] | np.ndarray,

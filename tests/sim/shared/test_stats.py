@@ -6,6 +6,7 @@ from scipy import stats as scipy_stats
 
 from sim.shared.stats import (
     Interval,
+    accuracy_draws,
     accuracy_stderr,
     bootstrap_means,
     cluster_stderr,
@@ -77,6 +78,19 @@ def test_draws_in_blocks_are_those_of_one_piece(monkeypatch: pytest.MonkeyPatch)
     assert whole == pytest.approx(weights @ sums[order] / 120, rel=1e-12)
     monkeypatch.setattr(module, "BLOCK_BYTES", 16 * 40 * 16)
     assert (bootstrap_means(x, [n // 3 for n in range(120)], seed=0, replicates=203) == whole).all()
+
+
+def test_draws_of_an_accuracy_keep_doubt_at_the_ends_and_stay_paired_between() -> None:
+    draws = accuracy_draws(np.tile([1.0, 0.0], (6, 1)), range(6), seed=0, replicates=20_000)
+    assert draws.mean(axis=0) == pytest.approx([6.5 / 7, 0.5 / 7], abs=3e-3)
+    wanted = scipy_stats.beta(6.5, 0.5).ppf([0.05, 0.5])
+    assert np.quantile(draws[:, 0], [0.05, 0.5]) == pytest.approx(wanted, abs=0.01)
+    rng = np.random.default_rng(3)
+    clusters = np.repeat(np.arange(80), 3)
+    x = (rng.normal(size=80)[clusters] + rng.normal(size=240) > 0).astype(float)
+    both = accuracy_draws(np.column_stack([x, x]), clusters, seed=0)
+    assert both[:, 0].std() == pytest.approx(cluster_stderr(x, clusters), rel=0.1)
+    assert (both[:, 0] - both[:, 1]).std() < 0.3 * both[:, 0].std()
 
 
 def test_the_draws_of_many_clusters_hold_little_memory() -> None:
