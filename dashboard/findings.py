@@ -25,11 +25,11 @@ from evalsuite.ledgers import (
     listed,
     measured,
     modelled,
+    served,
 )
 from evalsuite.pairs import compare
 from evalsuite.tables import PAIRS
 from sim.shared.errors import InputError
-from sim.shared.roofline import fits
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -212,13 +212,13 @@ def read_findings(folder: Path, teacher: str | None = None, student: str | None 
     prices = measured(run.cost[run.cost["model"].isin(timed)])
     shaped = [shape for shape in run.shapes if shape.model in run.models]
     device = accelerator(DEFAULT_ACCELERATOR)
-    served = [shape for shape in shaped if fits(shape.served, device, DEFAULT_SERVING)]
+    fitting, too_large = served(shaped, device, DEFAULT_SERVING)
     known = {shape.model for shape in shaped}
     left_out = {model: "its size is not known" for model in run.models if model not in known}
-    left_out |= {shape.model: f"does not fit into one {DEFAULT_ACCELERATOR}" for shape in shaped if shape not in served}
+    left_out |= too_large
     ledgers = {
         "measured": [price for price in prices if price.model in known],
-        "modelled": modelled(served, device, DEFAULT_SERVING),
+        "modelled": modelled(fitting, device, DEFAULT_SERVING),
     }
     if not run.usage.empty:
         ledgers["list price"] = listed(run.usage)

@@ -158,7 +158,7 @@ def _pairs(found: Findings) -> Section:
     text = (
         f"Teacher: {pair.teacher}. Student: {pair.student}."
         + ("" if pair.related else " The run knows neither as the other's student; they were chosen as a pair."),
-        "The interval is a bootstrap's over clusters. McNemar's test takes items as independent; Holm's adjustment is "
+        "The interval is Tango's over clusters. McNemar's test takes items as independent; Holm's adjustment is "
         "over this pair's tasks. The least detectable difference is the one found with power 0.8 at this "
         "size; a stroke: none is.",
     )
@@ -292,20 +292,21 @@ def _roofline() -> Table:
 
     from sim.shared.roofline import published_speeds
 
-    columns = ("what", "published", "modelled", "error", "source")
-    rows = [(row.what, row.published, row.modelled, row.error, row.source) for row in published_speeds()]
+    columns = ("what", "published", "modelled", "error", "basis", "source")
+    rows = [(row.what, row.published, row.modelled, row.error, row.basis, row.source) for row in published_speeds()]
     fields = (
         Field("what", "What", long=True),
         Field("published", "Published", "tokens per s", "figures"),
         Field("modelled", "Modelled", "tokens per s", "figures"),
         Field("error", "Modelled over published, less one", "ratio", "signed"),
+        Field("basis", "Basis", long=True),
         Field("source", "Source", long=True),
     )
     return Table(
         "The roofline against published speeds",
         pd.DataFrame(rows, columns=columns),
         fields,
-        "Its constants were fitted to these.",
+        "The basis says to which of these its constants were fitted.",
     )
 
 

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from evalsuite.frontier import cascade, frontier_probability, on_frontier
-from evalsuite.ledgers import REPLICATES, REQUEST_TOKENS, SEED, Price, request_usd
+from evalsuite.ledgers import REPLICATES, REQUEST_TOKENS, SEED, Price, half_95, log_noise, request_usd
 from evalsuite.publish import paired
 from evalsuite.shapes import ModelShape
-from evalsuite.tables import CASCADE, COST, FRONTIER, QUALITY, SAMPLES, SHAPES, USAGE
+from evalsuite.tables import CASCADE, COST, FRONTIER, PAIRS, QUALITY, SAMPLES, SHAPES, USAGE
 from sim.shared.errors import InputError
 from sim.shared.manifest import read_manifest
-from sim.shared.stats import bootstrap_means
+from sim.shared.stats import accuracy_draws
 from sim.shared.tables import read_table
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Measured:
-    """The tables of an eval run that analyses read."""
+    """The tables of an eval run that analyses read; `teachers` by student, where the run knows them."""
 
     folder: Path
     samples: pd.DataFrame
@@ -33,6 +33,7 @@ class Measured:
     cost: pd.DataFrame
     usage: pd.DataFrame
     shapes: tuple[ModelShape, ...]
+    teachers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def models(self) -> list[str]:
@@ -63,7 +64,11 @@ def read_run(folder: Path) -> Measured:
         for spec in read
     }
     shapes = tuple(ModelShape(**row) for row in tables["shapes"].to_dict("records"))
-    return Measured(folder, tables["samples"], tables["quality"], tables["cost"], tables["usage"], shapes)
+    teachers, path = {}, folder / f"{PAIRS.name}.parquet"
+    if path.is_file():
+        pairs = PAIRS.conform(read_table(path), str(path))
+        teachers = dict(zip(pairs["student"], pairs["teacher"], strict=True))
+    return Measured(folder, tables["samples"], tables["quality"], tables["cost"], tables["usage"], shapes, teachers)
 
 
 @dataclass(frozen=True)
@@ -91,7 +96,8 @@ def frontier_table(run: Measured, prices: Sequence[Price]) -> pd.DataFrame:
     """One row a model: accuracy, cost of a mean request, and how surely it lies on the frontier.
 
     Accuracy is the mean over the counted tasks, on the items that all models answered; all models share the resampled
-    clusters, so their errors are joint. Costs are drawn from their own errors.
+    clusters, so their errors are joint. Costs are drawn from their own errors; a student's that was timed with its
+    teacher is the teacher's draw times the paired ratio's, which is known better than either.
     """
     import pandas as pd
 
@@ -108,15 +114,15 @@ def frontier_table(run: Measured, prices: Sequence[Price]) -> pd.DataFrame:
         correct = wide.to_numpy(dtype=float)
         means.append(correct.mean(axis=0))
         clusters = list(wide.index.get_level_values("cluster"))
-        draws.append(bootstrap_means(correct, clusters, SEED + place, REPLICATES))
+        draws.append(accuracy_draws(correct, clusters, SEED + place, REPLICATES))
     if not means:
         raise InputError(str(run.folder), "", "no task with items that all models answered", "one", "run more items")
     quality, quality_draws = np.mean(means, axis=0), np.mean(draws, axis=0)
     cost = np.array([_mean_request_usd(by_model[model]) for model in models])
-    errors = np.array([by_model[model].log_stderr for model in models])
-    noise = np.random.default_rng(SEED).normal(size=(REPLICATES, len(models)))
-    probability = frontier_probability(quality_draws, cost * np.exp(noise * errors))
+    halves = [half_95(by_model[model]) for model in models]
+    probability = frontier_probability(quality_draws, cost * np.exp(_cost_noise(run, [by_model[m] for m in models])))
     low, high = np.quantile(quality_draws, [0.025, 0.975], axis=0)
+    low, high = np.minimum(low, quality), np.maximum(high, quality)
     rows = [
         {
             "model": model,
@@ -125,14 +131,27 @@ def frontier_table(run: Measured, prices: Sequence[Price]) -> pd.DataFrame:
             "accuracy_low": low[place],
             "accuracy_high": high[place],
             "usd_per_request": cost[place],
-            "usd_per_request_low": cost[place] * np.exp(-1.959964 * errors[place]),
-            "usd_per_request_high": cost[place] * np.exp(1.959964 * errors[place]),
+            "usd_per_request_low": cost[place] * np.exp(-halves[place]),
+            "usd_per_request_high": cost[place] * np.exp(halves[place]),
             "on_frontier": bool(on_frontier(quality, cost)[place]),
             "frontier_probability": probability[place],
         }
         for place, model in enumerate(models)
     ]
     return FRONTIER.conform(pd.DataFrame(rows), "frontier")
+
+
+def _cost_noise(run: Measured, prices: Sequence[Price]) -> np.ndarray:
+    """Joint errors of the logarithms of the costs, shape (REPLICATES, models)."""
+    rng = np.random.default_rng(SEED)
+    own = {price.model: log_noise(rng, price.log_stderr, price.degrees) for price in prices}
+    out = dict(own)
+    for price in prices:
+        teacher = run.teachers.get(price.model)
+        ratios = run.cost[run.cost["model"] == price.model]["ratio_log_stderr"]
+        if price.ledger == "measured" and teacher in own and len(ratios) and ratios.notna().all():
+            out[price.model] = own[teacher] + log_noise(rng, float(ratios.max()), price.degrees)
+    return np.column_stack([out[price.model] for price in prices])
 
 
 def cascade_table(run: Measured, prices: Sequence[Price], teacher: str, student: str) -> pd.DataFrame:

@@ -10,6 +10,7 @@ import typer
 
 if TYPE_CHECKING:
     from evalsuite.harness import Scorer
+    from sim.shared.roofline import Serving
 
 eval_app = typer.Typer(no_args_is_help=True, help="Measure models: quality through lm-eval, speed and cost here.")
 
@@ -69,7 +70,10 @@ def run_command(
 
 @eval_app.command("tasks")
 def tasks_command(suite: Suite = "mini", data_dir: DataDir = None, json: Json = False) -> None:
-    """List the tasks of a suite."""
+    """List the tasks of a suite, and what of users' files cannot be asked."""
+    import shlex
+
+    from evalsuite.lines import rejected_lines
     from evalsuite.suites.find import find_suite
     from sim.shared.console import emit_json, next_command
 
@@ -87,6 +91,7 @@ def tasks_command(suite: Suite = "mini", data_dir: DataDir = None, json: Json = 
                 "measures": task.measures,
                 "cluster_is": task.cluster_is,
                 "rejected": len(task.rejected),
+                "rejected_items": [{"item": item.item, "reason": item.reason} for item in task.rejected],
             }
             for task in tasks
         ]
@@ -101,7 +106,10 @@ def tasks_command(suite: Suite = "mini", data_dir: DataDir = None, json: Json = 
                 f"{task.name:<18} {task.task_class:<8} {task.kind:<10} {_count(task.items):>6} "
                 f"{_count(task.clusters):>6} {task.chance:>6.2f} {len(task.rejected):>4}  {task.measures}{floor}"
             )
-    next_command(f"undercut eval run --models smollm2-135m-instruct --suite {suite}")
+        for line in rejected_lines(tasks):
+            typer.echo(line)
+    where = "" if data_dir is None else f" --data-dir {shlex.quote(str(data_dir))}"
+    next_command(f"undercut eval run --models smollm2-135m-instruct --suite {suite}{where}")
 
 
 @eval_app.command("parity")
@@ -208,13 +216,17 @@ def cost_command(
     batch: Annotated[int, typer.Option(min=1, help="Sequences served at once.")] = 32,
     context: Annotated[int, typer.Option(min=1, help="Tokens that a sequence holds.")] = 2048,
     utilisation: Annotated[float, typer.Option(min=0.01, max=1.0, help="Share of the day that is used.")] = 0.5,
+    accelerators: Annotated[int, typer.Option(min=1, help="Devices that serve one model together.")] = 1,
     json: Json = False,
 ) -> None:
-    """The ledgers side by side, per token, request, right answer and megabyte of text; they are never added."""
+    """The ledgers side by side, per token, request, right answer and megabyte of text; they are never added.
+
+    A model that does not fit into the accelerators is left out of the modelled ledger, and named.
+    """
     import pandas as pd
 
     from evalsuite.analysis import read_run, read_told
-    from evalsuite.ledgers import accelerator, ledger_table, listed, measured, modelled
+    from evalsuite.ledgers import accelerator, ledger_table, listed, measured, modelled, served
     from evalsuite.lines import energy_text
     from sim.shared.console import emit_json, next_command
     from sim.shared.errors import InputError
@@ -222,10 +234,13 @@ def cost_command(
 
     found = read_run(run)
     told = read_told(run)
-    serving = Serving(batch=batch, context_tokens=context, utilisation=utilisation)
-    ledgers = [measured(found.cost), modelled(found.shapes, accelerator(hardware), serving), listed(found.usage)]
+    device = accelerator(hardware)
+    serving = Serving(batch=batch, context_tokens=context, utilisation=utilisation, accelerators=accelerators)
+    fitting, left_out = served(found.shapes, device, serving)
+    ledgers = [measured(found.cost), modelled(fitting, device, serving), listed(found.usage)]
     if not any(ledgers):
-        raise InputError(str(run), "", "no model with a cost or a price", "one", "give the endpoint's list price")
+        what = "; ".join(left_out.values()) or "no model with a cost or a price"
+        raise InputError(str(run), "", what, "one that costs something", "give the endpoint's list price, or hardware")
     table = pd.concat(
         [ledger_table(prices, found.shapes, found.samples, found.quality) for prices in ledgers if prices],
         ignore_index=True,
@@ -233,12 +248,14 @@ def cost_command(
     if json:
         errors = [
             {"what": row.what, "published": row.published, "modelled": row.modelled, "error": row.error}
+            | {"fitted": row.fitted, "assumed": row.assumed, "source": row.source}
             for row in published_speeds()
         ]
         energy = found.cost[["model", "phase", "batch", "wh_per_mtok", "energy_source"]].to_dict("records")
         emit_json(
             {
                 "rows": table.to_dict("records"),
+                "not_modelled": left_out,
                 "roofline": errors,
                 "energy": energy,
                 "energy_basis": told.energy,
@@ -248,7 +265,7 @@ def cost_command(
     else:
         for ledger, rows in table.groupby("ledger", sort=False):
             typer.echo(
-                f"{ledger} ledger: {rows['hardware'].iloc[0]}" + _served(str(ledger), batch, context, utilisation)
+                f"{ledger} ledger: {rows['hardware'].iloc[0]}" + (_served(serving) if ledger == "modelled" else "")
             )
             typer.echo(
                 f"  {'model':<26} {'class':<8} {'in/Mtok':>9} {'out/Mtok':>9} {'request':>10} {'right answer':>13} "
@@ -261,16 +278,18 @@ def cost_command(
                     f"{row['usd_per_mtok_out']:>9.4f} {row['usd_per_request']:>10.3g} {row['usd_per_correct']:>13.3g} "
                     f"{interval:>24} {row['usd_per_mb_in']:>8.4f} {row['usd_per_mb_out']:>8.4f}"
                 )
+        for model, reason in left_out.items():
+            typer.echo(f"not modelled: {model} {reason}")
         typer.echo(f"energy on this machine, of {told.energy or 'a run that did not count it'}:")
         for row in found.cost.to_dict("records"):
             typer.echo(f"  {row['model']:<26} {row['phase']:<8} {energy_text(row)}")
         peak = told.peak_memory_bytes
         typer.echo(f"peak memory of the run: {'not told' if peak is None else f'{peak / 1e9:.1f} GB'}")
-        typer.echo("roofline against published speeds (its constants were fitted to these):")
+        typer.echo("roofline against published speeds:")
         for speed in published_speeds():
             typer.echo(
                 f"  {speed.what}: {speed.modelled:,.1f} {speed.unit} modelled, {speed.published:,.1f} published "
-                f"({speed.error:+.1%}); {speed.source}"
+                f"({speed.error:+.1%}); {speed.basis}; {speed.source}"
             )
     next_command(f"undercut eval frontier {run}")
 
@@ -352,11 +371,13 @@ def _count(number: int | None) -> str:
     return "?" if number is None else str(number)
 
 
-def _served(ledger: str, batch: int, context: int, utilisation: float) -> str:
+def _served(serving: Serving) -> str:
     """How the modelled ledger serves."""
-    if ledger != "modelled":
-        return ""
-    return f", batch {batch}, {context} tokens of context, {utilisation:.0%} of the day, cheapest dated rent"
+    devices = f" x {serving.accelerators}" if serving.accelerators > 1 else ""
+    return (
+        f"{devices}, batch {serving.batch}, {serving.context_tokens} tokens of context, "
+        f"{serving.utilisation:.0%} of the day, cheapest dated rent"
+    )
 
 
 def _detectable(difference: float) -> str:

@@ -26,13 +26,14 @@ def frontier_probability(quality_draws: np.ndarray, cost_draws: np.ndarray) -> n
 def cost_of_pass(cost: float, accuracy: float, cost_draws: np.ndarray, accuracy_draws: np.ndarray) -> Interval:
     """Expected USD until a right answer, asking until one is right: cost of an answer over accuracy.
 
-    Source: "cost-of-pass", arXiv 2504.13359. Infinite where accuracy is 0.
+    Source: "cost-of-pass", arXiv 2504.13359. Infinite where accuracy is 0, with the lower end that its draws leave.
     """
     with np.errstate(divide="ignore"):
         draws = np.where(accuracy_draws > 0, cost_draws / np.maximum(accuracy_draws, 1e-300), np.inf)
         value = cost / accuracy if accuracy > 0 else float("inf")
     finite = draws[np.isfinite(draws)]
     low, high = np.quantile(draws, [0.025, 0.975], method="inverted_cdf")
+    high = high if accuracy > 0 else np.inf
     return Interval(value, float(finite.std(ddof=1)) if len(finite) > 1 else float("nan"), float(low), float(high))
 
 

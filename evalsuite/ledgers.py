@@ -22,7 +22,7 @@ from evalsuite.tables import LEDGERS, USAGE
 from sim.shared.catalog import Catalog, make_catalog
 from sim.shared.errors import InputError
 from sim.shared.roofline import ACCELERATORS, Accelerator, Serving, fits, serving_cost_usd_per_mtok
-from sim.shared.stats import bootstrap_means
+from sim.shared.stats import accuracy_draws
 from sim.shared.units import BYTES_PER_MB, TOKENS_PER_MTOK
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ class Price:
 
     Attributes:
         hardware: whose rent it is, or where a list price stands.
+        degrees: of freedom of that error; infinite where it is known to be 0.
         text_bytes_per_token: of an endpoint's own tokens, which nobody here can count otherwise; else NaN.
     """
 
@@ -60,6 +61,7 @@ class Price:
     usd_in: float
     usd_out: float
     log_stderr: float
+    degrees: float = math.inf
     text_bytes_per_token: float = math.nan
 
 
@@ -81,12 +83,29 @@ def measured(cost: pd.DataFrame) -> list[Price]:
     for model, rows in cost.groupby("model", sort=False):
         by_phase = rows.set_index("phase")
         read, write = by_phase.loc["prefill"], by_phase.loc["decode"]
-        error = max(float(read["log_stderr"]), float(write["log_stderr"]))
-        hardware = str(read["hardware"])
+        wider = read if float(read["log_stderr"]) >= float(write["log_stderr"]) else write
         out.append(
-            Price(str(model), "measured", hardware, float(read["usd_per_mtok"]), float(write["usd_per_mtok"]), error)
+            Price(
+                model=str(model),
+                ledger="measured",
+                hardware=str(read["hardware"]),
+                usd_in=float(read["usd_per_mtok"]),
+                usd_out=float(write["usd_per_mtok"]),
+                log_stderr=float(wider["log_stderr"]),
+                degrees=_degrees(wider),
+            )
         )
     return out
+
+
+def served(
+    shapes: Sequence[ModelShape], device: Accelerator, serving: Serving
+) -> tuple[list[ModelShape], dict[str, str]]:
+    """The models that fit into memory with their batch, and of each other one why not, as a predicate."""
+    fitting = [shape for shape in shapes if fits(shape.served, device, serving)]
+    one = "one" if serving.accelerators == 1 else str(serving.accelerators)
+    reason = f"does not fit into {one} {device.name}"
+    return fitting, {shape.model: reason for shape in shapes if shape not in fitting}
 
 
 def modelled(shapes: Sequence[ModelShape], device: Accelerator, serving: Serving) -> list[Price]:
@@ -224,12 +243,12 @@ def ledger_table(
     rng = np.random.default_rng(SEED)
     rows = []
     for price in prices:
-        noise = np.exp(rng.normal(0.0, max(price.log_stderr, 0.0), REPLICATES))
+        noise = np.exp(log_noise(rng, price.log_stderr, price.degrees))
         known = by_model.get(price.model)
         bytes_per_token = known.text_bytes_per_token if known else price.text_bytes_per_token
         for task_class in dict.fromkeys(counted):
             tasks = [task for task, mine in counted.items() if mine == task_class]
-            accuracy, draws = accuracy_draws(scored, price.model, tasks)
+            accuracy, draws = mean_accuracy(scored, price.model, tasks)
             usd = request_usd(price, task_class)
             right = cost_of_pass(usd, accuracy, usd * noise, draws)
             rows.append(
@@ -252,8 +271,33 @@ def ledger_table(
     return LEDGERS.conform(pd.DataFrame(rows, columns=LEDGERS.column_names), "ledgers")
 
 
-def accuracy_draws(scored: pd.DataFrame, model: str, tasks: Sequence[str]) -> tuple[float, np.ndarray]:
-    """Mean accuracy over tasks of one model, and its clustered bootstrap, shape (REPLICATES,)."""
+def log_noise(rng: np.random.Generator, log_stderr: float, degrees: float) -> np.ndarray:
+    """Errors of a cost's logarithm, shape (REPLICATES,): Student's, as the interval in table `cost` is."""
+    if not log_stderr > 0:
+        return np.zeros(REPLICATES)
+    return log_stderr * (rng.standard_t(degrees, REPLICATES) if math.isfinite(degrees) else rng.normal(size=REPLICATES))
+
+
+def half_95(price: Price) -> float:
+    """Half the 95 per cent interval of the logarithm of a price."""
+    from scipy.stats import t
+
+    return float(t.ppf(0.975, price.degrees)) * price.log_stderr if price.log_stderr > 0 else 0.0
+
+
+def _degrees(row: pd.Series) -> float:
+    """Degrees of freedom of a row of table `cost`, which holds their effect: its interval over its standard error."""
+    from scipy.stats import t
+
+    if not float(row["log_stderr"]) > 0:
+        return math.inf
+    quantile = math.log(float(row["high"]) / float(row["usd_per_mtok"])) / float(row["log_stderr"])
+    known = np.arange(1, 1001)
+    return float(known[np.abs(t.ppf(0.975, known) - quantile).argmin()])
+
+
+def mean_accuracy(scored: pd.DataFrame, model: str, tasks: Sequence[str]) -> tuple[float, np.ndarray]:
+    """Mean accuracy over tasks of one model, and draws of it by cluster, shape (REPLICATES,); see `accuracy_draws`."""
     means, draws = [], []
     for place, task in enumerate(tasks):
         rows = scored[(scored["model"] == model) & (scored["task"] == task)]
@@ -261,7 +305,7 @@ def accuracy_draws(scored: pd.DataFrame, model: str, tasks: Sequence[str]) -> tu
             continue
         correct = rows["correct"].to_numpy(dtype=float)
         means.append(float(correct.mean()))
-        draws.append(bootstrap_means(correct[:, None], list(rows["cluster"]), SEED + place, REPLICATES)[:, 0])
+        draws.append(accuracy_draws(correct[:, None], list(rows["cluster"]), SEED + place, REPLICATES)[:, 0])
     if not means:
         return float("nan"), np.full(REPLICATES, np.nan)
     return float(np.mean(means)), np.mean(draws, axis=0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from evalsuite.publish import BOOTSTRAP_SEED, paired
+from evalsuite.publish import paired
 from evalsuite.tables import PAIRS
 from sim.shared.errors import InputError
 from sim.shared.stats import (
@@ -52,7 +52,7 @@ def compare(samples: pd.DataFrame, teacher: str, student: str, tasks: Sequence[s
         if both.empty:
             continue
         first, second = both["correct_teacher"].to_numpy(dtype=float), both["correct_student"].to_numpy(dtype=float)
-        interval = paired_difference(first, second, list(both["cluster"]), BOOTSTRAP_SEED)
+        interval = paired_difference(first, second, list(both["cluster"]))
         rows.append(
             {
                 "teacher": teacher,

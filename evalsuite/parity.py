@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from evalsuite.harness import Sample, Scored, evaluate
-from evalsuite.publish import BOOTSTRAP_SEED
 from sim.shared.stats import Interval, paired_difference
 
 if TYPE_CHECKING:
@@ -24,14 +25,14 @@ class Certificate:
 
     Attributes:
         requests: log-likelihoods or texts compared.
-        largest_nats: largest absolute difference of a log-likelihood.
+        largest_nats: largest absolute difference of a log-likelihood; NaN where one is no number.
         largest_nats_a_token: the same over the continuation's tokens.
         differing: items whose choice or text differs.
-        differing_margin_nats: of each, lm-eval's own margin of the right continuation over the likeliest wrong one;
-            None for what was written.
+        differing_margin_nats: of each, lm-eval's own log-likelihood of its answer less that of the shared scorer's
+            answer; None for what was written.
         excused: of these, items on which that margin is below the bound on the difference.
         items: answered without an error by both; the accuracies are over these.
-        accuracy_difference: shared minus stock, with the 95 per cent interval of a clustered bootstrap.
+        accuracy_difference: shared minus stock, with the 95 per cent interval of `paired_difference`.
         asked_tokens, computed_tokens: by the shared scorer.
         shared_s, stock_s: seconds in the model.
         holds: differences within the bound and no choice differs unexcused; only float32 is held to it.
@@ -76,10 +77,15 @@ def _certificate(loaded: LoadedModel, task: TaskRef, shared: Scored, stock: Scor
             continue
         tokens = max(len(loaded.tokenizer.encode(strings[-1], add_special_tokens=False)), 1)
         difference = abs(answer[0] - shared.answers[strings][0])
-        largest, a_token = max(largest, difference), max(a_token, difference / tokens)
+        # Python's max drops a NaN, NumPy's keeps it.
+        largest, a_token = float(np.maximum(largest, difference)), float(np.maximum(a_token, difference / tokens))
         within &= difference <= _bound(tokens)
     pairs = list(zip(shared.samples[task.name], stock.samples[task.name], strict=True))
-    differing = {other.item: _margin(other) for one, other in pairs if one.answer != other.answer}
+    differing = {
+        other.item: _margin(one, other, shared, stock) if task.kind == "choice" else None
+        for one, other in pairs
+        if one.answer != other.answer
+    }
     excused = [item for item, margin in differing.items() if margin is not None and abs(margin) <= SHORT_NATS]
     scored = [(one, other) for one, other in pairs if not one.error and not other.error]
     difference = _difference(scored)
@@ -112,9 +118,22 @@ def _bound(tokens: int) -> float:
     return SHORT_NATS if tokens <= SHORT_TOKENS else NATS_A_TOKEN * tokens
 
 
-def _margin(sample: Sample) -> float | None:
-    """lm-eval's own margin of the right continuation over the likeliest wrong one, in nats; None where not known."""
-    margin = sample.right_nats - sample.wrong_nats
+def _margin(one: Sample, other: Sample, shared: Scored, stock: Scored) -> float | None:
+    """lm-eval's own log-likelihood of its choice less that of the shared scorer's choice, in nats; None if not known.
+
+    Args:
+        one, other: the item by the shared scorer and by lm-eval's own model, their choices not the same.
+    """
+    mine = other.right_nats if other.correct else other.wrong_nats
+    if one.correct:
+        theirs = [other.right_nats]
+    else:  # a sample keeps no log-likelihood of a wrong choice but the likeliest: its request is found by that
+        theirs = [
+            answer[0]
+            for strings, answer in stock.answers.items()
+            if strings[-1].strip() == one.answer and shared.answers[strings][0] == one.wrong_nats
+        ]
+    margin = mine - min(theirs) if theirs else math.nan
     return margin if math.isfinite(margin) else None
 
 
@@ -126,7 +145,6 @@ def _difference(scored: Sequence[tuple[Sample, Sample]]) -> Interval:
         [other.correct for _, other in scored],
         [one.correct for one, _ in scored],
         [one.cluster for one, _ in scored],
-        BOOTSTRAP_SEED,
     )
 
 

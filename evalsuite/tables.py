@@ -68,7 +68,7 @@ PAIRS = TableSpec(
         TASK,
         Column("n", "integer", "items", "items that both answered"),
         Column("difference", "number", "fraction", "score of the student minus the teacher's"),
-        Column("stderr", "number", "fraction", "its standard error, clustered bootstrap"),
+        Column("stderr", "number", "fraction", "its standard error, clustered"),
         Column("low", "number", "fraction", "lower end of its 95 per cent interval"),
         Column("high", "number", "fraction", "upper end of its 95 per cent interval"),
         Column("p_value", "number", "probability", "McNemar's exact test, items taken as independent"),

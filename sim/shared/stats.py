@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 DEFAULT_REPLICATES = 2000
+BLOCK_BYTES = 2**26
 
 
 @dataclass(frozen=True)
@@ -85,32 +86,103 @@ def bootstrap_means(
     """
     sums, sizes = _by_cluster(np.asarray(values, dtype=float), clusters)
     count = len(sizes)
-    weights = np.random.default_rng(seed).multinomial(count, np.full(count, 1.0 / count), size=replicates)
-    return (weights @ sums) / (weights @ sizes)[:, None]
+    rng, share = np.random.default_rng(seed), np.full(count, 1.0 / count)
+    out = np.empty((replicates, sums.shape[1]))
+    at_once = max(BLOCK_BYTES // (16 * count), 8)  # a draw is held twice, as whole numbers and as floats
+    for start in range(0, replicates, at_once):
+        weights = rng.multinomial(count, share, size=min(at_once, replicates - start)).astype(float)
+        out[start : start + len(weights)] = (weights @ sums) / (weights @ sizes)[:, None]
+    return out
+
+
+def accuracy_draws(
+    correct: np.ndarray, clusters: Sequence[object], seed: int, replicates: int = DEFAULT_REPLICATES
+) -> np.ndarray:
+    """Draws of accuracies given `correct`, shape (n, k), that keep doubt at 0 and 1; shape (replicates, k).
+
+    A Bayesian bootstrap (Rubin 1981) weighs whole clusters, alike in all k columns, so that they stay paired. Half a
+    right and half a wrong cluster of mean size join each column, on their own: over items that are each a cluster and
+    are all right a draw is Beta(n + 1/2, 1/2), whose mean is (k + 1/2) / (n + 1).
+    """
+    sums, sizes = _by_cluster(np.asarray(correct, dtype=float), clusters)
+    count, columns = sums.shape
+    rng = np.random.default_rng(seed)
+    prior = rng.standard_gamma(0.5, size=(2, replicates, columns)) * sizes.mean()
+    out = np.empty((replicates, columns))
+    at_once = max(BLOCK_BYTES // (8 * count), 8)
+    for start in range(0, replicates, at_once):
+        right, wrong = prior[:, start : start + at_once]
+        weights = rng.standard_exponential((len(right), count))
+        out[start : start + at_once] = (weights @ sums + right) / ((weights @ sizes)[:, None] + right + wrong)
+    return out
 
 
 def paired_difference(
     first: Sequence[float] | np.ndarray,
     second: Sequence[float] | np.ndarray,
     clusters: Sequence[object],
-    seed: int,
-    replicates: int = DEFAULT_REPLICATES,
     confidence: float = 0.95,
 ) -> Interval:
-    """Mean of `second` minus `first`, values in [0, 1] on the same items, with a clustered bootstrap's interval."""
+    """Mean of `second` minus `first`, values in [0, 1] on the same items, with a score interval over clusters.
+
+    The interval is Tango's for paired proportions (1998, Statistics in Medicine 17, 891-908), which keeps doubt where
+    few items or none differ: its variance at a trial difference is the constrained maximum likelihood's, not that of
+    the sample. Items that share clusters count as fewer: gains, losses and items are divided by the design effect, and
+    the normal quantile is Student's with C-1 degrees. The design effect is the clustered variance over the independent
+    one, at least 1; where k clusters hold a difference, that of clusters which are all of one mind, sum(m_c^2)/n, has
+    a weight of 1/(k+1)^2 in it, so that no difference at all counts each cluster once. An interval over items that are
+    each a cluster is Tango's own.
+    """
+    from scipy.stats import norm, t
+
     one, other = np.asarray(first, dtype=float), np.asarray(second, dtype=float)
     difference = other - one
-    draws = bootstrap_means(difference[:, None], clusters, seed, replicates)[:, 0]
-    low, high = np.quantile(draws, [(1.0 - confidence) / 2.0, (1.0 + confidence) / 2.0])
-    mean, spread = float(difference.mean()), float(draws.std(ddof=1))
-    if float(np.ptp(difference)) == 0.0:
-        # Resampling equal differences shows no spread. What C clusters leave open is the share of others: exactly
-        # (Clopper and Pearson 1934) at most 1 - ((1-confidence)/2)^(1/C), each of which moves the mean by one.
-        count = len(set(clusters))
-        doubt = 1.0 - ((1.0 - confidence) / 2.0) ** (1.0 / count)
-        share = 0.5 / (count + 1.0)
-        return Interval(mean, math.sqrt(share * (1.0 - share) / count), max(mean - doubt, -1.0), min(mean + doubt, 1.0))
-    return Interval(mean, spread, float(low), float(high))
+    count, effect = len(set(clusters)), design_effect(difference, clusters)
+    items = len(difference) / effect
+    gained, lost = float(difference.clip(min=0).sum()) / effect, float((-difference).clip(min=0).sum()) / effect
+    upper = (1.0 + confidence) / 2.0
+    quantile = float(norm.ppf(upper) if count == len(difference) else t.ppf(upper, max(count - 1, 1)))
+    mean = float(difference.mean())
+    low, high = _tango(gained, lost, items, quantile)
+    share = (gained + lost + 0.5) / (items + 1.0)  # half an item more that differs: never without doubt
+    return Interval(mean, math.sqrt(max(share - mean * mean, share * (1.0 - share)) / items), low, high)
+
+
+def design_effect(difference: np.ndarray, clusters: Sequence[object]) -> float:
+    """By how much items that share clusters count as fewer, in a mean of paired differences; see there."""
+    _, sizes = _by_cluster(difference, clusters)
+    count, items = len(sizes), len(difference)
+    if count == items:
+        return 1.0
+    most = float(sizes @ sizes) / items
+    variance = float(difference.var(ddof=1)) / items
+    if count < 2 or variance == 0.0:
+        return most
+    found = cluster_stderr(difference, clusters) ** 2 / variance
+    differing = len({code for code, value in zip(clusters, difference, strict=True) if value != 0.0})
+    return max(found + (most - found) / (differing + 1) ** 2, 1.0)
+
+
+def _tango(gained: float, lost: float, items: float, quantile: float) -> tuple[float, float]:
+    """Both ends of the score interval of (gained - lost) / items; counts need not be whole."""
+    from scipy.optimize import brentq
+
+    def deviation(trial: float) -> float:
+        a = 2.0 * items
+        b = -gained - lost + (2.0 * items - gained + lost) * trial
+        c = -lost * trial * (1.0 - trial)
+        losing = (math.sqrt(max(b * b - 4.0 * a * c, 0.0)) - b) / (2.0 * a)
+        return quantile * math.sqrt(max(items * (2.0 * losing + trial * (1.0 - trial)), 0.0))
+
+    def over(trial: float) -> float:
+        return gained - lost - items * trial
+
+    # Where nothing differs the deviation is 0 at the estimate itself, which is no end of the interval.
+    middle = (gained - lost) / items
+    left, right = middle - 1e-9, middle + 1e-9
+    low = -1.0 if over(-1.0) <= 0 else float(brentq(lambda trial: over(trial) - deviation(trial), -1.0, left))
+    high = 1.0 if over(1.0) >= 0 else float(brentq(lambda trial: over(trial) + deviation(trial), right, 1.0))
+    return low, high
 
 
 def mcnemar_exact(first: Sequence[float] | np.ndarray, second: Sequence[float] | np.ndarray) -> float:

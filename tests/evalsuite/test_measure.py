@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from pathlib import Path
 
@@ -14,7 +15,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("lm_eval")
 
 from dashboard import cli  # noqa: E402
-from evalsuite.harness import evaluate  # noqa: E402
+from evalsuite.harness import Scored, evaluate  # noqa: E402
 from evalsuite.measure import run_eval  # noqa: E402
 from evalsuite.models import load, resolve  # noqa: E402
 from evalsuite.suites.files import write_suite  # noqa: E402
@@ -148,14 +149,56 @@ def test_an_item_that_differs_is_listed_with_stocks_own_margin_and_moves_the_acc
     loaded = load(resolve(tiny_models[0]), dtype="float32")
     (task,) = find_suite("mini", tasks=["opposites"]).tasks
     stock = evaluate(loaded, [task], 10, "stock")
-    first, *rest = stock.samples["opposites"]
-    other = replace(first, answer=first.answer + "!", correct=not first.correct)
+    first = next(sample for sample in stock.samples["opposites"] if not sample.correct)
+    rest = [sample for sample in stock.samples["opposites"] if sample is not first]
+    stock = replace(stock, samples={"opposites": [first, *rest]})
+    other = replace(first, answer=first.target, correct=True)
     found = _certificate(loaded, task, replace(stock, samples={"opposites": [other, *rest]}), stock)
     assert found.differing == (first.item,)
-    assert found.differing_margin_nats == (first.right_nats - first.wrong_nats,)
+    assert found.differing_margin_nats == (first.wrong_nats - first.right_nats,)
     assert not found.holds
-    assert found.accuracy_difference == pytest.approx((other.correct - first.correct) / 10)
+    assert found.accuracy_difference == pytest.approx(0.1)
     assert found.accuracy_difference_low < found.accuracy_difference_high
+
+
+@pytest.mark.parametrize(("apart", "holds"), [(4e-4, True), (0.2, False)])
+def test_two_wrong_choices_are_excused_only_if_they_lie_within_rounding(
+    tiny_models: tuple[str, str], apart: float, holds: bool
+) -> None:
+    """The right choice is far behind; lm-eval's own model takes "b" by a hair or by much, the shared scorer "c"."""
+    from dataclasses import replace
+
+    from evalsuite.parity import _certificate
+
+    loaded = load(resolve(tiny_models[0]), dtype="float32")
+    (task,) = find_suite("mini", tasks=["opposites"]).tasks
+    whole = evaluate(loaded, [task], 1, "stock")
+    sample = replace(whole.samples["opposites"][0], target="a", correct=False, correct_norm=False, right_nats=-9.0)
+
+    def scored(answer: str, b: float, c: float) -> Scored:
+        made = replace(sample, answer=answer, wrong_nats=max(b, c))
+        answers = {("q", " a"): (-9.0, False), ("q", " b"): (b, False), ("q", " c"): (c, False)}
+        return replace(whole, samples={"opposites": [made]}, answers=answers)
+
+    found = _certificate(loaded, task, scored("c", -1.0, -1.0 + 2e-4), scored("b", -1.0, -1.0 - apart))
+    assert found.differing_margin_nats == (pytest.approx(apart),)
+    assert found.holds is holds
+
+
+def test_a_log_likelihood_that_is_no_number_shows_and_does_not_hold(tiny_models: tuple[str, str]) -> None:
+    from dataclasses import replace
+
+    from evalsuite.parity import _certificate
+
+    loaded = load(resolve(tiny_models[0]), dtype="float32")
+    (task,) = find_suite("mini", tasks=["opposites"]).tasks
+    stock = evaluate(loaded, [task], 2, "stock")
+    broken = next(iter(stock.answers))
+    shared = replace(stock, answers=stock.answers | {broken: (float("nan"), False)})
+    found = _certificate(loaded, task, shared, stock)
+    assert math.isnan(found.largest_nats)
+    assert math.isnan(found.largest_nats_a_token)
+    assert not found.holds
 
 
 def test_logits_that_are_no_numbers_are_errors_and_not_wrong_answers(tiny_models: tuple[str, str]) -> None:

