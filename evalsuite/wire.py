@@ -13,7 +13,8 @@ import asyncio
 import functools
 import json
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -135,7 +136,7 @@ class Wire:
             import tenacity  # noqa: F401
         except ImportError as error:
             raise MissingExtra(error.name or "aiohttp", "measure") from error
-        asyncio.run(self._ask(aiohttp, asks, read, on_reply))
+        _finish(self._ask(aiohttp, asks, read, on_reply))
 
     async def _ask(
         self,
@@ -283,6 +284,17 @@ class Wire:
     def _words(self, text: str) -> str:
         """The beginning of a reply in one line. Cleaned before it is cut, else half a key could stay."""
         return " ".join(self._clean(text).split())[:SHOWN]
+
+
+def _finish(work: Coroutine[Any, Any, None]) -> None:
+    """Run a coroutine to its end; beside a loop that runs already (a notebook's) in a thread, while this one waits."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        asyncio.run(work)
+        return
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, work).result()
 
 
 async def _text(response: aiohttp.ClientResponse) -> str:

@@ -40,8 +40,11 @@ def kept_rows(path: Path) -> Iterator[Row]:
 
 
 def connect(path: Path, busy_s: float = 5.0) -> sqlite3.Connection:
-    """A connection that reads any bytes as text, so that a broken letter shows in the row's checksum."""
-    connection = sqlite3.connect(path, timeout=busy_s)
+    """A connection that reads any bytes as text, so that a broken letter shows in the row's checksum.
+
+    It may be used from one thread after the other, never from two at once.
+    """
+    connection = sqlite3.connect(path, timeout=busy_s, check_same_thread=False)
     connection.text_factory = lambda text: text.decode("utf-8", "replace")
     return connection
 

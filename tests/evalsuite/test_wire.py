@@ -1,5 +1,6 @@
 """Requests to a server that misbehaves, over real sockets: what is repeated, what is not, what it may cost."""
 
+import asyncio
 import re
 import time
 from pathlib import Path
@@ -93,6 +94,14 @@ def test_a_server_that_hangs_costs_its_time_limit_and_no_more() -> None:
     assert "no reply within 0.3 s (2 attempts)" in replies[0].error
     assert [reply.value for reply in replies[1:]] == ["four"] * 3
     assert time.monotonic() - started_s < 10
+
+
+def test_it_works_beside_a_loop_that_runs_already() -> None:
+    async def inside() -> list[Reply]:
+        with serving(lambda *_: GOOD) as address:
+            return asked(quick(address), 3)
+
+    assert [reply.value for reply in asyncio.run(inside())] == ["four"] * 3
 
 
 def test_a_dead_server_is_not_asked_for_ever() -> None:
