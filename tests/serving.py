@@ -5,16 +5,25 @@ Nothing of what is tested is replaced: requests go through sockets, tokens throu
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, TypeVar
 
+Result = TypeVar("Result")
 Answer = tuple[int, dict[str, str], bytes, float]
 Script = Callable[[int, str, dict[str, Any], dict[str, str]], Answer]
+
+
+def beside_a_loop(work: Coroutine[Any, Any, Result]) -> Result:
+    """Run a coroutine in a loop of a thread of its own, whatever runs in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, work).result()
 
 
 @contextlib.contextmanager

@@ -1,6 +1,5 @@
 """A tiny model served over HTTP and measured through lm-eval: the same numbers as its weights give here."""
 
-import asyncio
 import json
 import math
 from collections.abc import Iterator
@@ -9,7 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from serving import Answer, ModelServer, answer, serving
+from serving import Answer, ModelServer, answer, beside_a_loop, serving
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("lm_eval")
@@ -236,7 +235,7 @@ def test_a_run_inside_of_a_notebook_keeps_its_answers(tmp_path: Path, teacher: L
     async def inside(limit: int) -> EvalRun:
         return run(tmp_path, [described(tmp_path, address)], [WRITTEN], limit)
 
-    assert asyncio.run(inside(4)).errors == 0
+    assert beside_a_loop(inside(4)).errors == 0
 
 
 def test_equal_questions_are_asked_once(tmp_path: Path, server: ModelServer, address: str) -> None:

@@ -1,13 +1,12 @@
 """Requests to a server that misbehaves, over real sockets: what is repeated, what is not, what it may cost."""
 
-import asyncio
 import re
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
-from serving import Answer, answer, completion, serving
+from serving import Answer, answer, beside_a_loop, completion, serving
 
 pytest.importorskip("aiohttp")
 pytest.importorskip("tenacity")
@@ -101,7 +100,7 @@ def test_it_works_beside_a_loop_that_runs_already() -> None:
         with serving(lambda *_: GOOD) as address:
             return asked(quick(address), 3)
 
-    assert [reply.value for reply in asyncio.run(inside())] == ["four"] * 3
+    assert [reply.value for reply in beside_a_loop(inside())] == ["four"] * 3
 
 
 def test_a_dead_server_is_not_asked_for_ever() -> None:
