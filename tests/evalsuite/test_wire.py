@@ -171,8 +171,8 @@ def test_a_prompt_that_is_refused_later_is_one_error_and_ends_nothing() -> None:
 
 
 def test_as_many_connections_are_open_as_requests_under_way() -> None:
-    with serving(lambda *_: answer(completion("four", 1, 1), wait_s=1.5)) as address:
-        replies = asked(quick(address, concurrent=150, timeout_s=2.9, attempts=1), 150)
+    with serving(lambda *_: answer(completion("four", 1, 1), wait_s=4)) as address:
+        replies = asked(quick(address, concurrent=150, timeout_s=7.8, attempts=1), 150)
     assert [reply.error for reply in replies if reply.error] == []
 
 
