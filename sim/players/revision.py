@@ -70,6 +70,7 @@ def revise_board(
     board.theta[:] = np.array([models[offer.model].theta for offer in after.offers]).T
     board.quality[:] = np.array([models[offer.model].quality for offer in after.offers]).T
     board.fit_share[:] = [offer.fit_share for offer in after.offers]
+    board.wanted[:] = [offer.on_sale for offer in after.offers]
     relisted = []
     for index, (old, new) in enumerate(zip(list_prices(before, known), list_prices(after, models), strict=True)):
         if old != new:

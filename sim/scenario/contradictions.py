@@ -20,6 +20,7 @@ from sim.scenario.prices import (
 from sim.scenario.scenario import Scenario
 from sim.shared.errors import InputError
 
+RESERVED_NAMES = ("customers", "compute", "deadweight")  # payers and payees of the books that are no provider
 MOST_LEARNED_STATES = 100_000  # joint prices of all learners of a market
 
 
@@ -47,6 +48,10 @@ def _repeated_names(scenario: Scenario, source: str) -> list[InputError]:
     for field, names in groups.items():
         for name in sorted({name for name in names if names.count(name) > 1}):
             problems.append(InputError(source, field, name, "names that are unique", "rename one of them"))
+    for name in groups["providers"]:
+        if name in RESERVED_NAMES:
+            allowed = f"any name but {', '.join(RESERVED_NAMES)}, which the books use"
+            problems.append(InputError(source, "providers", name, allowed, "rename the provider"))
     return problems
 
 

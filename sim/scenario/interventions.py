@@ -100,11 +100,14 @@ def _put(raw: dict[str, Any], change: Change, source: str) -> None:
     steps = change.key.split(".")
     node: Any = raw
     within = ""
-    for place, step in enumerate(steps):
+    place = 0
+    while place < len(steps):
+        step = steps[place]
         last = place == len(steps) - 1
         if isinstance(node, list):
-            found = _item(node, step, change.key, source)
-            if last:
+            found, length = _item(node, steps[place:], change.key, source)
+            place += length
+            if place == len(steps):
                 raise InputError(source, "key", change.key, "a field of one item of the list", "name a field")
             node = node[found]
             continue
@@ -121,16 +124,20 @@ def _put(raw: dict[str, Any], change: Change, source: str) -> None:
         # Items of a list belong to the list's name; parts without a frame of their own have none.
         within = step
         node = node[step]
+        place += 1
 
 
-def _item(items: list[Any], step: str, key: str, source: str) -> int:
-    for index, item in enumerate(items):
-        if isinstance(item, dict) and any(item.get(name) == step for name in _NAMES):
-            return index
-    if step.isdigit() and int(step) < len(items):
-        return int(step)
+def _item(items: list[Any], steps: list[str], key: str, source: str) -> tuple[int, int]:
+    """Which item the next steps name, and how many steps its name takes: names may hold dots; the longest counts."""
+    for length in range(len(steps), 0, -1):
+        called = ".".join(steps[:length])
+        for index, item in enumerate(items):
+            if isinstance(item, dict) and any(item.get(name) == called for name in _NAMES):
+                return index, length
+    if steps[0].isdigit() and int(steps[0]) < len(items):
+        return int(steps[0]), 1
     names = [str(item.get("name", item.get("offer", index))) for index, item in enumerate(items)]
-    raise InputError(source, "key", key, f"instead of {step}: {', '.join(names)}", "correct the path")
+    raise InputError(source, "key", key, f"instead of {steps[0]}: {', '.join(names)}", "correct the path")
 
 
 def _copy(node: Any) -> Any:

@@ -29,6 +29,7 @@ class Board:
         reference_usd: the price pbar of a request at which volume is x0, by class, shape (C,).
         fit_share: taste for an offer, as a share of value, shape (J,).
         on_sale: shape (J,), bool.
+        wanted: offers that the scenario has on sale once they are released, shape (J,), bool.
         wholesale: offers that only other providers buy, shape (J,), bool.
         supplier_offer: the offer at wholesale that serves an offer, -1 for none; its price is the other's cost; (J,).
         company: customers who took an offer before, by class, where customers arrive one by one; shape (C, J).
@@ -47,6 +48,7 @@ class Board:
     cost: np.ndarray
     fit_share: np.ndarray
     on_sale: np.ndarray
+    wanted: np.ndarray
     price_usd: np.ndarray
     cost_usd: np.ndarray
     reference_usd: np.ndarray
@@ -124,6 +126,7 @@ def make_board(scenario: Scenario, models: dict[str, ResolvedModel], list_prices
         cost=np.zeros_like(price),
         fit_share=np.array([offer.fit_share for offer in offers]),
         on_sale=np.zeros(len(offers), dtype=bool),
+        wanted=np.array([offer.on_sale for offer in offers]),
         price_usd=price_usd,
         cost_usd=np.zeros_like(price_usd),
         reference_usd=reference,

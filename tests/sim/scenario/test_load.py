@@ -68,6 +68,12 @@ def test_a_negative_price_is_refused() -> None:
     assert "-1.0" in message
 
 
+def test_a_provider_may_not_be_called_like_an_account_of_the_books() -> None:
+    raw = raw_market()
+    raw["providers"][0]["name"] = "compute"
+    assert "rename the provider" in refused(raw)
+
+
 def test_all_contradictions_are_told_at_once() -> None:
     raw = raw_market(entrant="nobody")
     raw["models"][2]["teacher"] = "unknown"
