@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 Scorer = Literal["shared", "stock"]
 SCORERS: tuple[Scorer, ...] = ("shared", "stock")
 NOT_FINITE = "logits are not finite"
+LM_EVAL_SEED, LM_EVAL_OTHER_SEED = 0, 1234  # its defaults: of Python's random numbers, and of all others
 
 
 @dataclass(frozen=True)
@@ -107,8 +108,7 @@ def evaluate(
     """
     try:
         import datasets
-        import lm_eval
-        from lm_eval.tasks import TaskManager
+        from lm_eval.evaluator import evaluate as lm_evaluate
     except ImportError as error:
         raise MissingExtra(error.name or "lm_eval", "measure") from error
     datasets.disable_progress_bars()
@@ -117,22 +117,20 @@ def evaluate(
     def advance(lm_eval_name: str, count: int, tokens: int) -> None:
         on_requests(names.get(lm_eval_name, lm_eval_name), count, tokens)
 
-    with _offline(all(task.include for task in tasks)), _quiet():
+    with _offline(all(task.include for task in tasks)), _quiet(), _templates_once():
         keys = {task.lm_eval_name: (memory_keys or {}).get(task.name, "") for task in tasks}
         model, chat = _model(subject, scorer, memory, keys, advance)
         recorder = _Recorder()
         model.cache_hook = recorder
-        folders = sorted({str(task.include) for task in tasks if task.include})
-        shipped = any(task.include is None for task in tasks)
         try:
-            found: Any = lm_eval.simple_evaluate(
-                model=model,
-                tasks=list(names),
-                task_manager=TaskManager(include_path=folders or None, include_defaults=shipped),
+            found: Any = lm_evaluate(
+                model,
+                _loaded(tasks),
                 limit=limit,
                 log_samples=True,
                 bootstrap_iters=0,
                 apply_chat_template=chat,
+                fewshot_as_multiturn=True,
             )
         except (ConnectionError, datasets.exceptions.DatasetNotFoundError) as error:
             raise InputError(
@@ -147,6 +145,31 @@ def evaluate(
         samples[task.name] = [_sample(task, row, model) for row in sorted(rows, key=lambda row: row["doc_id"])]
     usage = {names[name]: used for name, used in model.usage.items() if name in names}
     return Scored(samples, recorder.answers, model.work, usage)
+
+
+def _loaded(tasks: Sequence[TaskRef]) -> Any:
+    """The tasks as lm-eval's `simple_evaluate` sets them up, and its seeds.
+
+    It is not called itself because it also lists the machine's packages by a process of pip's, half a second a run.
+    """
+    import random
+
+    import numpy as np
+    import torch
+    from lm_eval.tasks import TaskManager
+
+    random.seed(LM_EVAL_SEED)
+    np.random.seed(LM_EVAL_OTHER_SEED)
+    torch.manual_seed(LM_EVAL_OTHER_SEED)
+    folders = sorted({str(task.include) for task in tasks if task.include})
+    shipped = any(task.include is None for task in tasks)
+    manager = TaskManager(include_path=folders or None, include_defaults=shipped)
+    found: Any = manager.load([task.lm_eval_name for task in tasks])
+    for task in found["tasks"].values():
+        if task.get_config("num_fewshot") is None:
+            task.set_config(key="num_fewshot", value=0)
+        task.set_fewshot_seed(seed=LM_EVAL_OTHER_SEED)
+    return found
 
 
 def _model(
@@ -318,6 +341,20 @@ def _offline(wanted: bool) -> Iterator[None]:
         yield
     finally:
         hub.HF_HUB_OFFLINE, sets.HF_HUB_OFFLINE, sets.HF_DATASETS_OFFLINE = before
+
+
+@contextlib.contextmanager
+def _templates_once() -> Iterator[None]:
+    """Let lm-eval compile each of a task's templates once, not once an item."""
+    import functools
+
+    from lm_eval.utils import env
+
+    env.from_string = functools.lru_cache(maxsize=256)(env.from_string)
+    try:
+        yield
+    finally:
+        del env.from_string
 
 
 @contextlib.contextmanager

@@ -195,7 +195,7 @@ def test_a_suite_that_lies_here_asks_no_hub_and_leaves_the_next_one_free_to(
 ) -> None:
     import datasets.config
     import huggingface_hub.constants
-    import lm_eval
+    from lm_eval.tasks import TaskManager
 
     from evalsuite.harness import _offline
 
@@ -203,8 +203,8 @@ def test_a_suite_that_lies_here_asks_no_hub_and_leaves_the_next_one_free_to(
         return bool(datasets.config.HF_HUB_OFFLINE), bool(huggingface_hub.is_offline_mode())
 
     seen: list[tuple[bool, bool]] = []
-    whole = lm_eval.simple_evaluate
-    monkeypatch.setattr(lm_eval, "simple_evaluate", lambda **given: (seen.append(offline()), whole(**given))[1])
+    whole = TaskManager.load
+    monkeypatch.setattr(TaskManager, "load", lambda self, names: (seen.append(offline()), whole(self, names))[1])
     monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
     scored(loaded, files.tasks[0], 2, "shared")
@@ -212,6 +212,30 @@ def test_a_suite_that_lies_here_asks_no_hub_and_leaves_the_next_one_free_to(
     assert offline() == (False, False)
     with _offline(False):
         assert offline() == (False, False)
+
+
+def test_tasks_are_asked_as_lm_evals_own_front_door_asks_them(loaded: LoadedModel, files: Suite) -> None:
+    import lm_eval
+    from lm_eval.tasks import TaskManager
+
+    from evalsuite.scorer import StockLM
+
+    folders = sorted({str(task.include) for task in files.tasks})
+    theirs = lm_eval.simple_evaluate(
+        StockLM(loaded),
+        tasks=[task.lm_eval_name for task in files.tasks],
+        task_manager=TaskManager(include_path=folders, include_defaults=False),
+        limit=6,
+        bootstrap_iters=0,
+    )
+    assert theirs is not None
+    rows = [row for found in theirs["samples"].values() for row in found]
+    asked = {tuple(part for part in one if isinstance(part, str)) for row in rows for one in row["arguments"]}
+    ours = evaluate(loaded, files.tasks, 6, scorer="stock")
+    assert set(ours.answers) == asked
+    for task in files.tasks:
+        theirs_right = [row.get("acc", row.get("exact_match")) == 1.0 for row in theirs["samples"][task.lm_eval_name]]
+        assert [sample.correct for sample in ours.samples[task.name]] == theirs_right
 
 
 def test_notes_of_one_task_say_nothing_of_an_equal_request_of_another(loaded: LoadedModel) -> None:
