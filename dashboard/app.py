@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import rails, session
+from dashboard import permalink, rails, session
 from sim.shared.errors import UndercutError
 
 # A file of our own: named icons would be fetched from elsewhere.
@@ -40,14 +40,19 @@ def main() -> None:
     )
     try:
         known = session.scenarios()
+        link = permalink.read(known)
+        for problem in link.problems:
+            st.warning(f"In the address: {problem}", icon=":material/link_off:")
         with st.sidebar:
-            name = next(iter(known))
+            name = opened = link.scenario or next(iter(known))
+            st.session_state.setdefault("scenario", opened)
             if len(known) > 1:
                 name = st.selectbox(
                     "Scenario", list(known), format_func=lambda key: known[key].title, key="scenario",
                     help="The market that the controls below start from.",
                 )  # fmt: skip
-            values = rails.draw(known[name])
+            values = rails.draw(known[name], link.values if name == opened else {})
+        permalink.write(name, values, rails.touched(known[name]))
         st.session_state[session.CONTEXT_KEY] = session.make_context(known[name], values)
         page.run()
     except UndercutError as error:

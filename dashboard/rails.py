@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboard.controls import CONTROLS, Control, Rail, Value, opening
+from dashboard.controls import CONTROLS, Control, Rail, Value, Values, opening
 from sim.scenario.scenario import Scenario
 
 TITLES: dict[Rail, str] = {"players": "What the players do", "world": "How the world works"}
 
 
-def draw(scenario: Scenario) -> dict[str, Value]:
-    """Draw both rails and return the value of every control."""
+def draw(scenario: Scenario, first: Values) -> dict[str, Value]:
+    """Draw both rails and return the value of every control; `first` are values that the session starts from."""
     own = opening(scenario)
     # Streamlit forgets the state of widgets that are not drawn, so the values live beside them.
-    kept: dict[str, Value] = st.session_state.setdefault(f"values of {scenario.name}", dict(own))
+    kept: dict[str, Value] = st.session_state.setdefault(f"values of {scenario.name}", {**own, **first})
+    st.session_state.setdefault(_touched_key(scenario), set(first))
+    if st.session_state.setdefault("rails of", scenario.name) != scenario.name:
+        # The widgets still hold what they held for another scenario.
+        st.session_state["rails of"] = scenario.name
+        for control in CONTROLS:
+            st.session_state[key_of(control)] = kept[control.name]
     for rail, title in TITLES.items():
         st.subheader(title)
         for control in CONTROLS:
@@ -26,7 +32,18 @@ def draw(scenario: Scenario) -> dict[str, Value]:
                 _draw(control, own, kept)
     if kept != own:
         st.button("Reset all controls", on_click=_reset_all, args=(own, kept), width="stretch")
+    touched(scenario).update(name for name, value in kept.items() if value != own[name])
     return dict(kept)
+
+
+def touched(scenario: Scenario) -> set[str]:
+    """Names of the controls that were ever set in this session, or by the link that opened it."""
+    found: set[str] = st.session_state[_touched_key(scenario)]
+    return found
+
+
+def _touched_key(scenario: Scenario) -> str:
+    return f"touched of {scenario.name}"
 
 
 def key_of(control: Control) -> str:

@@ -7,7 +7,7 @@ import functools
 import pandas as pd
 import streamlit as st
 
-from dashboard import session
+from dashboard import permalink, session
 from dashboard.export import FORMATS, export_result
 from dashboard.session import Context
 from sim.results import RESULT_TABLES, RunResult
@@ -52,6 +52,8 @@ def take_away(context: Context) -> None:
                 title, functools.partial(content_of, context, name), f"{scenario.name}{FORMATS[name].suffix}",
                 FORMATS[name].mime, key=f"download {name}", icon=":material/download:", on_click="ignore",
             )  # fmt: skip
+    st.caption("This page, with this scenario, these controls and this seed, in any browser that reaches the server:")
+    st.code(permalink.address(), language=None)
     draws = f" --catalog-draws {asked.draws}" if asked.draws else ""
     st.code(
         f"undercut sim run {scenario.name}.yaml --seed {asked.seed}{draws} --out run\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -91,12 +92,26 @@ def data_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def address(data_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def start_server(
+    data_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[], contextlib.AbstractContextManager[str]]:
+    """Starts a server of its own; its address, while the context lasts."""
+    return lambda: serving(data_folder, tmp_path_factory.mktemp("log") / "server.log")
+
+
+@pytest.fixture(scope="session")
+def address(start_server: Callable[[], contextlib.AbstractContextManager[str]]) -> Iterator[str]:
     """The address of a running server."""
+    with start_server() as started:
+        yield started
+
+
+@contextlib.contextmanager
+def serving(data_folder: Path, log: Path) -> Iterator[str]:
+    """A server on a free port while the context lasts; its address."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    log = tmp_path_factory.mktemp("log") / "server.log"
     with log.open("wb") as stream:
         process = subprocess.Popen(
             arguments("127.0.0.1", port),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,7 @@ def test_a_download_is_the_command_lines_export(
 ) -> None:
     page = open_page("data")
     page.wait_for_selector("text=Take it away", timeout=60_000)
+    assert page.url.split("?")[1] in page.locator("[data-testid=stCode]").first.inner_text()
     for button, name in (("Scenario (YAML)", "scenario.yaml"), ("Workbook (XLSX)", "page.xlsx")):
         with page.expect_download(timeout=60_000) as waiting:
             page.get_by_role("button", name=button).click()
@@ -112,3 +114,38 @@ def test_no_page_shows_an_error_or_needs_sideways_scrolling(
         assert wide <= 0, path
         assert [error for error in page.errors if not HARMLESS.search(error)] == [], path
         page.context.close()
+
+
+@pytest.mark.parametrize("path", ["", "market"])
+def test_a_link_opens_the_same_in_a_fresh_browser(open_page: Callable[..., Any], path: str) -> None:
+    first = open_page()
+    wait_for_intervals(first)
+    slider = first.get_by_role("slider", name="Its quality")
+    slider.focus()
+    for _ in range(3):
+        first.keyboard.press("ArrowLeft")
+    first.wait_for_function("() => location.search.includes('quality_percent=92')", timeout=20_000)
+    wait_for_intervals(first)
+    wanted, query = share_tile(first), first.url.split("?")[1]
+    again = open_page(f"{path}?{query}")
+    again.wait_for_function("() => location.search.includes('quality_percent=92')", timeout=20_000)
+    assert again.get_by_role("slider", name="Its quality").input_value() == "92"
+    if not path:
+        wait_for_intervals(again)
+        assert share_tile(again) == wanted
+    else:
+        assert again.url.split("?")[0].endswith("/market")
+
+
+def test_a_link_is_understood_as_the_first_request_of_a_fresh_server(
+    browser: Any, start_server: Callable[[], AbstractContextManager[str]]
+) -> None:
+    with start_server() as address:
+        context = browser.new_context()
+        page = context.new_page()
+        page.goto(f"{address}/market?v=1&scenario=small&seed=3&quality_percent=80&switching_percent=7.5")
+        page.wait_for_selector("h2", timeout=60_000)
+        assert page.get_by_role("heading", name="The market, offer by offer").count() == 1
+        assert page.get_by_role("slider", name="Its quality").input_value() == "80"
+        assert page.get_by_role("slider", name="Cost of switching").input_value() == "7.5"
+        context.close()

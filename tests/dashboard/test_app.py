@@ -114,3 +114,20 @@ def test_a_wrong_input_is_one_message(app: AppTest, data_folder: Path) -> None:
     assert not app.exception
     assert len(app.error) == 1
     assert "published_models.csv" in app.error[0].value
+
+
+def test_a_link_opens_with_its_values_and_says_what_it_could_not_use(app: AppTest) -> None:
+    app.query_params["quality_percent"] = "60"
+    app.query_params["nonsense"] = "1"
+    app.run()
+    assert differs(plotted(app, SHARES_CHART), shares_of(engine(quality_percent=60.0))) < 1e-12
+    assert ["nonsense" in warning.value for warning in app.warning] == [True]
+    assert app.query_params["quality_percent"] in ("60", ["60"])
+
+
+def test_the_address_keeps_what_was_set_even_when_it_is_the_default_again(app: AppTest) -> None:
+    app.run()
+    assert set(app.query_params) == {"v", "scenario", "seed", "draws"}
+    app.slider(key="control quality_percent").set_value(60.0).run()
+    app.slider(key="control quality_percent").set_value(95.0).run()
+    assert app.query_params["quality_percent"] in ("95", ["95"])
