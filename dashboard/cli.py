@@ -129,8 +129,11 @@ def dashboard_command(
 @app.command("export")
 def export_command(
     run: Annotated[Path, typer.Argument(help="A folder that a run wrote.")],
-    out: Annotated[Path, typer.Option(help="The folder (csv, parquet) or file (xlsx, md) to write.")],
-    format: Annotated[str, typer.Option("--format", help="csv, parquet, xlsx or md.")] = "csv",
+    out: Annotated[Path, typer.Option(help="Folder (bundle, csv, csv-safe, parquet) or file (xlsx, md, tex).")],
+    format: Annotated[
+        str,
+        typer.Option("--format", help="bundle, csv, csv-safe, parquet, xlsx, md or tex."),
+    ] = "csv",
     json: Json = False,
 ) -> None:
     """Write a run's tables for other programs."""

@@ -15,8 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dashboard.bundle import write_bundle
+from dashboard.datapackage import write_datapackage
+from dashboard.latex import write_latex
 from dashboard.markdown import write_markdown
 from dashboard.source import SCENARIO_NAME, Source, read_source
+from dashboard.spreadsheet import write_spreadsheet_csv
 from dashboard.workbook import write_workbook
 from sim.results import RunResult, write_result
 from sim.shared.errors import InputError
@@ -39,13 +43,13 @@ class Format:
         suffix: of the file, or of the zip of the folder.
         mime: media type of a download.
         folder: whether the output is a folder of tables.
-        write: (source, a path to fill).
+        write: (source, a path to fill, the address of the page that shows it or "").
     """
 
     suffix: str
     mime: str
     folder: bool
-    write: Callable[[Source, Path], None]
+    write: Callable[[Source, Path, str], None]
 
 
 @dataclass(frozen=True)
@@ -57,13 +61,14 @@ class Download:
     content: bytes
 
 
-def export_run(run: Path, format: str, out: Path) -> list[Path]:
+def export_run(run: Path, format: str, out: Path, link: str = "") -> list[Path]:
     """Export an output folder (of `undercut sim run`, `undercut eval run` or another command).
 
     Args:
         run: a folder that holds `manifest.json` and Parquet tables.
         format: a key of `FORMATS`.
-        out: the folder (csv, parquet) or the file (xlsx, md) to write; whole or not at all.
+        out: the folder (bundle, csv, csv-safe, parquet) or the file (xlsx, md, tex) to write; whole or not at all.
+        link: address of the page that shows the run, for a bundle's README.
 
     Returns:
         The files written, sorted.
@@ -76,17 +81,17 @@ def export_run(run: Path, format: str, out: Path) -> list[Path]:
     source = read_source(run)
     if chosen.folder:
         with replacing_dir(out, MANIFEST_NAME, source="--out") as beside:
-            chosen.write(source, beside)
-        return sorted(path for path in out.iterdir() if path.is_file())
+            chosen.write(source, beside, link)
+        return sorted(path for path in out.rglob("*") if path.is_file())
     if out.is_dir():
         raise InputError("--out", "", str(out), f"a file, such as {out / 'run'}{chosen.suffix}", "add a file name")
     writable_dir(out.parent, "--out")
     with replacing(out) as beside:
-        chosen.write(source, beside)
+        chosen.write(source, beside, link)
     return [out]
 
 
-def export_result(result: RunResult, format: str) -> Download:
+def export_result(result: RunResult, format: str, link: str = "") -> Download:
     """The same export of a result in memory; folders come as a zip.
 
     Raises:
@@ -96,8 +101,8 @@ def export_result(result: RunResult, format: str) -> Download:
     with tempfile.TemporaryDirectory(prefix="undercut-export-") as place:
         run, out = Path(place) / "run", Path(place) / "out"
         write_result(result, run)
-        files = export_run(run, format, out)
-        content = _zip(files) if chosen.folder else out.read_bytes()
+        files = export_run(run, format, out, link)
+        content = _zip(files, out) if chosen.folder else out.read_bytes()
     return Download(f"{result.scenario.name}{chosen.suffix}", chosen.mime, content)
 
 
@@ -123,26 +128,46 @@ def _write_tables(source: Source, folder: Path, suffix: str, write: Callable[[pd
             shutil.copyfile(source.folder / extra, folder / extra)
 
 
-def _zip(files: list[Path]) -> bytes:
+def _zip(files: list[Path], root: Path) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in files:
-            archive.writestr(zipfile.ZipInfo(path.name, ZIP_DATE), path.read_bytes(), zipfile.ZIP_DEFLATED)
+            entry = zipfile.ZipInfo(path.relative_to(root).as_posix(), ZIP_DATE)
+            archive.writestr(entry, path.read_bytes(), zipfile.ZIP_DEFLATED)
     return buffer.getvalue()
 
 
-def _write_csv_folder(source: Source, folder: Path) -> None:
+def _write_csv_folder(source: Source, folder: Path, link: str) -> None:
     _write_tables(source, folder, ".csv", write_csv)
+    write_datapackage(source, folder, ".csv")
 
 
-def _write_parquet_folder(source: Source, folder: Path) -> None:
+def _write_safe_folder(source: Source, folder: Path, link: str) -> None:
+    _write_tables(source, folder, ".csv", write_spreadsheet_csv)
+    (folder / "README.txt").write_text(SAFE_NOTE, encoding="utf-8")
+
+
+def _write_parquet_folder(source: Source, folder: Path, link: str) -> None:
     _write_tables(source, folder, ".parquet", write_parquet)
+    write_datapackage(source, folder, ".parquet")
 
 
+def _file(write: Callable[[Source, Path], None]) -> Callable[[Source, Path, str], None]:
+    return lambda source, path, link: write(source, path)
+
+
+SAFE_NOTE = """\
+CSV for spreadsheets. Text that begins with = + - @, a tab or a carriage return has an apostrophe before it, so that no
+spreadsheet runs it as a formula; numbers are as they were. For programs take the format csv or parquet, whose text is
+untouched.
+"""
 WORKBOOK_MIME = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 FORMATS: dict[str, Format] = {
+    "bundle": Format("-bundle.zip", "application/zip", True, write_bundle),
     "csv": Format("-csv.zip", "application/zip", True, _write_csv_folder),
+    "csv-safe": Format("-csv-safe.zip", "application/zip", True, _write_safe_folder),
     "parquet": Format("-parquet.zip", "application/zip", True, _write_parquet_folder),
-    "xlsx": Format(".xlsx", WORKBOOK_MIME, False, write_workbook),
-    "md": Format(".md", "text/markdown", False, write_markdown),
+    "xlsx": Format(".xlsx", WORKBOOK_MIME, False, _file(write_workbook)),
+    "md": Format(".md", "text/markdown", False, _file(write_markdown)),
+    "tex": Format(".tex", "application/x-tex", False, _file(write_latex)),
 }

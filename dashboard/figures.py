@@ -48,7 +48,7 @@ def over_time(
     column: str,
     title: str,
     looks: list[Look],
-    event: Event,
+    event: Event | None,
     show: str = "plain",
     log: bool = False,
     step: bool = False,
@@ -60,6 +60,7 @@ def over_time(
         frame: month, day, name, world, value, low, high.
         column: names the quantity; its unit stands on the axis.
         looks: one for each name, in the order of the legend.
+        event: what months are counted from; None counts them from the start of the scenario.
         show: "percent", "money", "price" or "plain": how numbers are written.
         log: a logarithmic scale.
         step: values hold until they change, as prices do.
@@ -73,11 +74,12 @@ def over_time(
     ticks = {"values": _log_ticks(_decades(frame))} if log else {"tickCount": 4}
     y_axis = alt.Axis(format=AXIS[show], title=None, domain=False, ticks=False, labelPadding=6, **ticks)
     months = frame["month"]
+    since = "the release" if event else "the start"
     x = alt.X(
         "month:Q",
         scale=alt.Scale(domain=[float(months.min()), float(months.max())], nice=False),
         axis=alt.Axis(
-            title="months since the release", grid=False, values=_ticks(float(months.min()), float(months.max())),
+            title=f"months since {since}", grid=False, values=_ticks(float(months.min()), float(months.max())),
             format="d", ticks=False, labelPadding=6,
         ),
     )  # fmt: skip
@@ -105,20 +107,24 @@ def over_time(
     ghost = frame[frame["world"] == WITHOUT]
     tips = [
         alt.Tooltip("name:N", title="who"),
-        alt.Tooltip("month:Q", title="months since the release", format=".1f"),
+        alt.Tooltip("month:Q", title=f"months since {since}", format=".1f"),
         alt.Tooltip("value:Q", title=quantity.title, format=FINE[show]),
         alt.Tooltip("low:Q", title="low", format=FINE[show]),
         alt.Tooltip("high:Q", title="high", format=FINE[show]),
         alt.Tooltip("world:N", title="market"),
     ]
-    layers = [
-        alt.Chart(pandas_frame([{"month": event.month, "text": event.text}]))
-        .mark_rule(color=RULE_COLOUR, strokeDash=[3, 3], strokeWidth=1)
-        .encode(x=x),
-        alt.Chart(pandas_frame([{"month": event.month, "text": event.text}]))
-        .mark_text(align="left", dx=-2, baseline="bottom", color=RULE_COLOUR, fontSize=11)
-        .encode(x=x, y=alt.value(-4), text="text:N"),
-    ]
+    layers = (
+        []
+        if event is None
+        else [
+            alt.Chart(pandas_frame([{"month": event.month, "text": event.text}]))
+            .mark_rule(color=RULE_COLOUR, strokeDash=[3, 3], strokeWidth=1)
+            .encode(x=x),
+            alt.Chart(pandas_frame([{"month": event.month, "text": event.text}]))
+            .mark_text(align="left", dx=-2, baseline="bottom", color=RULE_COLOUR, fontSize=11)
+            .encode(x=x, y=alt.value(-4), text="text:N"),
+        ]
+    )
     if bool((entered["high"] - entered["low"]).abs().max() > 1e-12):
         band = entered[entered["low"] > 0] if log else entered
         layers.append(
@@ -149,7 +155,8 @@ def over_time(
         .configure_view(strokeWidth=0)
         .configure_legend(symbolType="stroke", rowPadding=4, columnPadding=18, offset=4)
     )
-    return Figure(chart, _described(entered, title, quantity.unit, show), frame)
+    told = f"{title}, by week{', with the entry' if event else ''}"
+    return Figure(chart, _described(entered, told, quantity.unit, show), frame)
 
 
 def frontier(
@@ -283,7 +290,7 @@ def _described(frame: pd.DataFrame, title: str, unit: str, show: str) -> str:
             else f"{first:.3g} to {last:.3g} {unit}".strip()
         )
         parts.append(f"{name} from {text}")
-    return f"{title}, by week, with the entry: {'; '.join(parts)}."
+    return f"{title}: {'; '.join(parts)}."
 
 
 def _ticks(low: float, high: float) -> list[int]:

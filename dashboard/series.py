@@ -93,7 +93,7 @@ def paired_change(
 
     sides = []
     for result in (pair.with_entry, pair.without):
-        rows = _with_rates(result.tables[table])
+        rows = with_rates(result.tables[table])
         if provider is not None:
             rows = rows[rows["provider"] == provider]
         sides.append(rows.groupby([*RUN, "day"])[column].sum())
@@ -134,13 +134,13 @@ def _worlds(
 
     sides = [(pair.with_entry, WITH), (pair.without, WITHOUT)] if both else [(pair.with_entry, WITH)]
     frames = [
-        banded(_with_rates(result.tables[table]), column, ["day", *by], floor).assign(world=world)
+        banded(with_rates(result.tables[table]), column, ["day", *by], floor).assign(world=world)
         for result, world in sides
     ]
     return _since_release(pd.concat(frames, ignore_index=True), release_day)
 
 
-def _with_rates(table: pd.DataFrame) -> pd.DataFrame:
+def with_rates(table: pd.DataFrame) -> pd.DataFrame:
     """The table with profits as a rate, and without the margins of offers that sold nothing."""
     if "profit_usd" not in table or "revenue_usd" not in table:
         return table

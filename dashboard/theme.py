@@ -41,6 +41,8 @@ def looks(names: list[str], student: str, teacher: str) -> list[Look]:
         elif name == teacher:
             out.append(Look(name, BLUE_ON_BOTH, SOLID))
         else:
-            index = others.index(name)
-            out.append(Look(name, OTHER_COLOURS[index % len(OTHER_COLOURS)], OTHER_DASHES[index % len(OTHER_DASHES)]))
+            turn, place = divmod(others.index(name), len(OTHER_COLOURS))
+            # Colours come again with another dash, so that no two of 25 look alike.
+            dash = OTHER_DASHES[(place + turn) % len(OTHER_DASHES)]
+            out.append(Look(name, OTHER_COLOURS[place], dash))
     return out

@@ -16,10 +16,13 @@ from sim.scenario.load import dump_scenario
 from sim.shared.tables import dictionary
 
 FORMAT_TITLES = {
+    "bundle": "Everything (zip)",
     "xlsx": "Workbook (XLSX)",
     "csv": "Tidy CSV (zip)",
+    "csv-safe": "CSV for spreadsheets (zip)",
     "parquet": "Parquet (zip)",
     "md": "Page (Markdown)",
+    "tex": "Tables (LaTeX)",
 }
 
 
@@ -29,9 +32,9 @@ def result_of(context: Context) -> RunResult:
     return run(asked.scenario, asked.catalog, asked.seed, 1, asked.draws)
 
 
-def content_of(context: Context, format: str) -> bytes:
+def content_of(context: Context, format: str, link: str) -> bytes:
     """The bytes of a download."""
-    return export_result(result_of(context), format).content
+    return export_result(result_of(context), format, link).content
 
 
 def take_away(context: Context) -> None:
@@ -42,6 +45,7 @@ def take_away(context: Context) -> None:
         "Made when you ask for it: about a second a draw. The command line's export of the same run has the same "
         "bytes; only the time and the host in manifest.json differ."
     )
+    link = permalink.address()
     with st.container(horizontal=True):
         st.download_button(
             "Scenario (YAML)", dump_scenario(scenario), f"{scenario.name}.yaml", "application/yaml",
@@ -49,11 +53,11 @@ def take_away(context: Context) -> None:
         )  # fmt: skip
         for name, title in FORMAT_TITLES.items():
             st.download_button(
-                title, functools.partial(content_of, context, name), f"{scenario.name}{FORMATS[name].suffix}",
+                title, functools.partial(content_of, context, name, link), f"{scenario.name}{FORMATS[name].suffix}",
                 FORMATS[name].mime, key=f"download {name}", icon=":material/download:", on_click="ignore",
             )  # fmt: skip
     st.caption("This page, with this scenario, these controls and this seed, in any browser that reaches the server:")
-    st.code(permalink.address(), language=None)
+    st.code(link, language=None)
     draws = f" --catalog-draws {asked.draws}" if asked.draws else ""
     st.code(
         f"undercut sim run {scenario.name}.yaml --seed {asked.seed}{draws} --out run\n"

@@ -5,6 +5,7 @@ A table is one observation a row, with the unit in the column's name. Parquet is
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -150,9 +151,14 @@ def write_parquet(frame: pd.DataFrame, path: Path) -> str:
 
 
 def write_csv(frame: pd.DataFrame, path: Path) -> str:
-    """Write a table as UTF-8 CSV with "\\n" line ends and shortest exact floats. Returns the sha256 of the file."""
+    """Write a table as UTF-8 CSV with "\\n" line ends and shortest exact floats. Returns the sha256 of the file.
+
+    Text is quoted where it must be, and everywhere where a cell holds a carriage return: some readers end a row there.
+    """
+    returns = any("\r" in str(cell) for _, column in frame.select_dtypes(exclude="number").items() for cell in column)
     with replacing(path) as beside:
-        frame.to_csv(beside, index=False, lineterminator="\n")
+        quoting = csv.QUOTE_NONNUMERIC if returns else csv.QUOTE_MINIMAL
+        frame.to_csv(beside, index=False, lineterminator="\n", quoting=quoting)
         return sha256_of_file(beside)
 
 

@@ -80,3 +80,8 @@ def test_names_of_models_do_not_meet() -> None:
     places = [row["label_at"] for data in spec["datasets"].values() for row in data if "label_at" in row]
     gaps = [upper - lower for upper, lower in zip(sorted(places)[1:], sorted(places), strict=False)]
     assert min(gaps) >= figures.LABEL_GAP * 0.5 - 1e-9
+
+
+def test_no_two_of_many_series_look_alike() -> None:
+    found = looks([f"offer {number}" for number in range(25)], "", "")
+    assert len({(look.colour, look.dash) for look in found}) == 25
