@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dashboard.jobs import Key, Runs
+from dashboard.runs import Key, Runs
 from dashboard.worker import SHOWN_TABLES, OneRun, Task
 from sim.results import RunResult
 from sim.runner import catalog_sha256

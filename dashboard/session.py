@@ -13,8 +13,9 @@ import streamlit as st
 
 from dashboard import controls
 from dashboard.figures import Event, Figure
-from dashboard.jobs import Runs
+from dashboard.jobs import ROOT, Jobs
 from dashboard.load import Pair, PairedRuns, Question, expected, question
+from dashboard.runs import Runs
 from dashboard.serve import CATALOG_VARIABLE
 from dashboard.theme import Look, looks
 from sim.scenario.load import load_scenario, shipped_scenarios
@@ -70,6 +71,22 @@ class Context:
 def runs() -> Runs:
     """The server's runs."""
     return Runs()
+
+
+@st.cache_resource(show_spinner=False)
+def jobs() -> Jobs:
+    """The server's jobs."""
+    from streamlit.runtime import get_instance
+
+    return Jobs(ROOT, lambda name: get_instance().is_active_session(name))
+
+
+def identity() -> str:
+    """What tells this session from the others of the server."""
+    from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+    found = get_script_run_ctx()
+    return found.session_id if found else ""
 
 
 @st.cache_resource(show_spinner=False)

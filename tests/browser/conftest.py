@@ -96,19 +96,32 @@ def start_server(
     data_folder: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[], contextlib.AbstractContextManager[str]]:
     """Starts a server of its own; its address, while the context lasts."""
-    return lambda: serving(data_folder, tmp_path_factory.mktemp("log") / "server.log")
+    return lambda: serving(data_folder, tmp_path_factory.mktemp("server"))
+
+
+@pytest.fixture
+def jobs_folder(address: str, server_folder: Path) -> Path:
+    """Where the server that `address` names keeps its jobs."""
+    return server_folder / "runs" / "jobs"
 
 
 @pytest.fixture(scope="session")
-def address(start_server: Callable[[], contextlib.AbstractContextManager[str]]) -> Iterator[str]:
+def server_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The working folder of the server that most tests share."""
+    return tmp_path_factory.mktemp("server")
+
+
+@pytest.fixture(scope="session")
+def address(data_folder: Path, server_folder: Path) -> Iterator[str]:
     """The address of a running server."""
-    with start_server() as started:
+    with serving(data_folder, server_folder) as started:
         yield started
 
 
 @contextlib.contextmanager
-def serving(data_folder: Path, log: Path) -> Iterator[str]:
-    """A server on a free port while the context lasts; its address."""
+def serving(data_folder: Path, folder: Path) -> Iterator[str]:
+    """A server on a free port, working in `folder`, while the context lasts; its address."""
+    log = folder / "server.log"
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -118,6 +131,7 @@ def serving(data_folder: Path, log: Path) -> Iterator[str]:
             env={**os.environ, "UNDERCUT_DATA_DIR": str(data_folder)},
             stdout=stream,
             stderr=stream,
+            cwd=folder,
         )
     try:
         _wait_until_up(f"http://127.0.0.1:{port}/_stcore/health", process, log)

@@ -22,7 +22,7 @@ from sim.shared.yaml import read_yaml
 from sim.study.entry import entry_answer, run_entry
 
 pytestmark = pytest.mark.browser
-PAGES = ["", "market", "models", "data"]
+PAGES = ["", "market", "models", "data", "run"]
 HARMLESS = re.compile(r"404.*/_stcore/(health|host-config)")  # Streamlit asks for both under a page's path first
 
 
@@ -107,7 +107,9 @@ def test_no_page_shows_an_error_or_needs_sideways_scrolling(
 ) -> None:
     for path in PAGES:
         page = open_page(path, width_px, scheme)
-        page.wait_for_selector("[data-testid=stVegaLiteChart] svg, [data-testid=stDataFrame]", timeout=60_000)
+        page.wait_for_selector(
+            "[data-testid=stVegaLiteChart] svg, [data-testid=stDataFrame], [data-testid=stButtonGroup]", timeout=60_000
+        )
         page.wait_for_timeout(300)
         assert page.locator("[data-testid=stException], [data-testid=stAlert]").count() == 0, path
         wide = page.evaluate("() => document.documentElement.scrollWidth - window.innerWidth")
@@ -149,3 +151,31 @@ def test_a_link_is_understood_as_the_first_request_of_a_fresh_server(
         assert page.get_by_role("slider", name="Its quality").input_value() == "80"
         assert page.get_by_role("slider", name="Cost of switching").input_value() == "7.5"
         context.close()
+
+
+def test_a_job_is_started_and_cancelled_and_another_session_sees_nothing_of_it(
+    open_page: Callable[..., Any], jobs_folder: Path
+) -> None:
+    page = open_page("run")
+    page.get_by_text("Run a market", exact=True).click()
+    page.get_by_role("slider", name="Draws of the models' errors").wait_for(timeout=20_000)
+    slider = page.get_by_role("slider", name="Draws of the models' errors")
+    slider.focus()
+    page.keyboard.press("End")
+    page.wait_for_timeout(500)
+    page.get_by_role("button", name="Start").click()
+    page.get_by_text("Run the market small").wait_for(timeout=30_000)
+    folder = next(jobs_folder.iterdir())
+    assert open_page("run").get_by_text("None yet.").count() == 1
+    page.get_by_role("button", name="Cancel").click()
+    page.get_by_text(re.compile("cancelled; what it saved is kept|: done")).wait_for(timeout=30_000)
+    assert (folder / "ended.json").is_file()
+    assert [path for path in Path("/proc").glob("[0-9]*/cmdline") if str(folder.name).encode() in read(path)] == []
+
+
+def read(path: Path) -> bytes:
+    """What a process was called with; nothing of one that has just ended."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""

@@ -1,72 +1,172 @@
+"""Jobs end when they are done, cancelled, or left alone; what they saved stays, and their names resume them."""
+
 from __future__ import annotations
 
+import json
 import os
+import signal
+import subprocess
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
-from dashboard.jobs import Key, Runs, Worker, WorkerLost
-from dashboard.load import PairedRuns, question
-from dashboard.worker import SHOWN_TABLES, Task
-from sim.runner import run
-from sim.scenario.scenario import Scenario
-from sim.shared.catalog import Catalog
+from dashboard import errands, supervisor
+from dashboard.jobs import Job, Jobs
 from sim.shared.errors import InputError
-from sim.study.entry import entry_answer, run_entry
+
+SLEEPER = [sys.executable, "-c", "import time; print('here', flush=True); time.sleep(600)"]
 
 
-@pytest.fixture(scope="module")
-def runs() -> Iterator[Runs]:
-    made = Runs(2)
+@pytest.fixture
+def jobs(tmp_path: Path) -> Iterator[Jobs]:
+    made = Jobs(tmp_path / "jobs", lambda session: session != "gone")
     yield made
-    made.close()
+    for session in ("mine", "yours", "gone"):
+        for job in made.of(session):
+            made.cancel(job)
+            wait(lambda job=job: job.ended is not None)
 
 
-def test_draws_made_one_by_one_are_those_of_the_runner(
-    runs: Runs, small_expected: Scenario, small_catalog: Catalog
-) -> None:
-    paired = PairedRuns(runs, question(small_expected, small_catalog, 3, 3))
-    assert list(paired.refine()) == [1, 2, 3]
-    pair = paired.pair(3)
-    whole = run(small_expected, small_catalog, seed=3, catalog_draws=3)
-    ledger = whole.tables["ledger"]
-    assert pair.with_entry.tables["ledger"].equals(ledger[ledger["task_class"] == ""].reset_index(drop=True))
-    for name in set(SHOWN_TABLES) - {"ledger"}:
-        assert pair.with_entry.tables[name].equals(whole.tables[name]), name
-    assert pair.with_entry.settings == whole.settings
-    assert pair.with_entry.inputs == whole.inputs
+def wait(true: Callable[[], bool], seconds: float = 40.0) -> None:
+    end_s = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end_s, "it did not happen in time"
+        time.sleep(0.05)
 
 
-def test_the_answer_is_the_studys(runs: Runs, small_expected: Scenario, small_catalog: Catalog) -> None:
-    pair = PairedRuns(runs, question(small_expected, small_catalog, 3, 0)).best_known()
-    assert entry_answer(pair.with_entry, pair.without, 3) == entry_answer(
-        *run_entry(small_expected, small_catalog, 3), 3
+def processes_of(folder: Path) -> list[int]:
+    """Processes whose command line names the folder."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            if str(folder).encode() in (entry / "cmdline").read_bytes():
+                found.append(int(entry.name))
+        except OSError:
+            continue
+    return found
+
+
+def sleeping(folder: Path, marker: str) -> subprocess.Popen[bytes]:
+    """A supervisor over a command that sleeps for ever, whose command line names the marker."""
+    folder.mkdir()
+    (folder / supervisor.COMMAND).write_text(json.dumps([*SLEEPER, marker]))
+    (folder / supervisor.LEASE).touch()
+    started = subprocess.Popen(
+        [sys.executable, "-m", "dashboard.supervisor", str(folder)], stdin=subprocess.PIPE, start_new_session=True
     )
+    wait(lambda: (folder / supervisor.LOG).exists() and "here" in (folder / supervisor.LOG).read_text())
+    return started
 
 
-def test_what_the_market_refuses_reaches_the_page(runs: Runs, small_expected: Scenario, empty_catalog: Catalog) -> None:
-    with pytest.raises(InputError, match="best"):
-        PairedRuns(runs, question(small_expected, empty_catalog, 3, 0)).best_known()
+def test_a_job_runs_its_command_and_keeps_what_it_wrote(jobs: Jobs) -> None:
+    job = jobs.start("mine", "a market", ["sim", "run", "network_effects", "--out", "{out}"])
+    wait(lambda: job.ended is not None)
+    assert job.ended is not None
+    assert (job.ended.code, job.ended.reason) == (0, "finished"), job.log
+    assert (job.folder / "out" / "manifest.json").is_file()
+    assert job.progress == 1.0
+    assert job.command == f"undercut sim run network_effects --out {job.folder / 'out'}"
 
 
-def test_a_lost_worker_is_one_message_and_the_next_run_works(small_expected: Scenario, small_catalog: Catalog) -> None:
-    runs = Runs(1)
-    worker = runs._idle.get()
-    runs._idle.put(worker)
-    key, task = Key("", small_expected.sha256, "", 0, 0), Task(small_expected, small_catalog, 0, 0)
-    os.kill(worker.pid, 9)
-    time.sleep(0.2)
-    assert set(runs.submit(key, task).result().tables) == set(SHOWN_TABLES)
-    runs.close()
-    worker = Worker()
-    os.kill(worker.pid, 9)
-    with pytest.raises(WorkerLost, match="try again"):
-        worker.run(task)
+def test_a_cancelled_job_ends_and_leaves_no_process(jobs: Jobs) -> None:
+    job = jobs.start("mine", "a long market", ["sim", "run", "default", "--replications", "5000", "--out", "{out}"])
+    wait(lambda: len(processes_of(job.folder)) >= 2)
+    jobs.cancel(job)
+    wait(lambda: job.ended is not None)
+    assert job.ended is not None
+    assert job.ended.reason == "cancelled"
+    wait(lambda: processes_of(job.folder) == [])
 
 
-def test_a_worker_ends_when_its_server_does() -> None:
-    worker = Worker()
-    assert worker._process.stdin is not None
-    worker._process.stdin.close()
-    assert worker._process.wait(timeout=20) == 0
+def test_another_session_sees_nothing_and_resumes_only_what_has_ended(jobs: Jobs) -> None:
+    job = jobs.start("mine", "a long market", ["sim", "run", "default", "--replications", "5000", "--out", "{out}"])
+    assert jobs.of("yours") == []
+    with pytest.raises(InputError, match="does not run"):
+        jobs.resume("yours", job.name)
+    jobs.cancel(job)
+    wait(lambda: job.ended is not None)
+    again = jobs.resume("yours", job.name)
+    assert again.ended is None
+    assert jobs.of("yours") == [again]
+    jobs.cancel(again)
+    wait(lambda: again.ended is not None)
+
+
+@pytest.mark.parametrize("name", ["", "../../etc", "x" * 11, "abc", "a/b/c/d/e/f"])
+def test_a_name_that_is_none_is_refused(jobs: Jobs, name: str) -> None:
+    with pytest.raises(InputError, match="the name of a job"):
+        jobs.resume("mine", name)
+
+
+def test_only_so_many_run_at_once(jobs: Jobs) -> None:
+    words = ["sim", "run", "default", "--replications", "5000", "--out", "{out}"]
+    for _ in range(2):
+        jobs.start("mine", "long", words)
+    with pytest.raises(InputError, match="at most 2"):
+        jobs.start("yours", "one more", words)
+
+
+def test_leases_of_sessions_that_are_gone_are_not_renewed(jobs: Jobs) -> None:
+    words = ["sim", "run", "default", "--replications", "5000", "--out", "{out}"]
+    here, gone = jobs.start("mine", "long", words), jobs.start("gone", "long", words)
+    for job in (here, gone):
+        os.utime(job.folder / supervisor.LEASE, (1.0, 1.0))
+    jobs.renew()
+    assert (gone.folder / supervisor.LEASE).stat().st_mtime == 1.0
+    wait(lambda: gone.ended is not None)
+    assert gone.ended is not None
+    assert gone.ended.reason == "its session ended"
+    assert here.ended is None or here.ended.reason == "its session ended"  # the supervisor may have looked in between
+
+
+def test_a_job_ends_when_its_server_is_gone(tmp_path: Path) -> None:
+    started = sleeping(tmp_path / "job", str(tmp_path))
+    assert started.stdin is not None
+    started.stdin.close()  # what the kernel does for a server that is killed
+    started.wait(30)
+    assert json.loads((tmp_path / "job" / supervisor.ENDED).read_text())["reason"] == "the server ended"
+    assert processes_of(tmp_path) == []
+
+
+def test_the_command_dies_with_its_supervisor(tmp_path: Path) -> None:
+    started = sleeping(tmp_path / "job", str(tmp_path))
+    os.kill(started.pid, signal.SIGKILL)
+    started.wait(30)
+    wait(lambda: processes_of(tmp_path) == [])
+
+
+def test_a_server_that_is_killed_takes_its_jobs_along(tmp_path: Path) -> None:
+    program = (
+        "import time; from pathlib import Path; from dashboard.jobs import Jobs\n"
+        f"jobs = Jobs(Path({str(tmp_path)!r}), lambda session: True)\n"
+        "jobs.start('mine', 'long', ['sim', 'run', 'default', '--replications', '5000', '--out', '{out}'])\n"
+        "print('started', flush=True); time.sleep(600)"
+    )
+    server = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
+    assert server.stdout is not None
+    assert server.stdout.readline() == b"started\n"
+    wait(lambda: len(processes_of(tmp_path)) >= 3)  # the server, the supervisor, the command
+    server.kill()
+    server.wait()
+    wait(lambda: processes_of(tmp_path) == [])
+    assert len(list(tmp_path.glob("*/ended.json"))) == 1
+
+
+def test_progress_is_read_from_the_log(tmp_path: Path) -> None:
+    job = Job("x", "", (), tmp_path)
+    assert job.progress is None
+    (tmp_path / supervisor.LOG).write_text("market: 5% of 20 runs, 1 runs/s\nmarket: 45% of 20 runs, 1 runs/s, more\n")
+    assert job.progress == 0.45
+
+
+def test_errands_take_nothing_that_is_not_on_the_list() -> None:
+    with pytest.raises(InputError):
+        errands.measure(["--out=/etc"], ["teacher"], 0)
+    with pytest.raises(InputError):
+        errands.distil("../../x.yaml", ["demo"], 0)
+    with pytest.raises(InputError):
+        errands.play("/etc/passwd", ["default"], 1, 0)
+    assert errands.measure(["teacher"], ["teacher"], 10).words[:4] == ("eval", "run", "--models", "teacher")
