@@ -43,6 +43,14 @@ class Event:
     text: str
 
 
+@dataclass(frozen=True)
+class Limits:
+    """The ends of both axes, in months since the release and in the unit of the values."""
+
+    months: tuple[float, float]
+    values: tuple[float, float]
+
+
 def over_time(
     frame: pd.DataFrame,
     column: str,
@@ -53,6 +61,7 @@ def over_time(
     log: bool = False,
     step: bool = False,
     zero: bool = True,
+    limits: Limits | None = None,
 ) -> Figure:
     """Lines over months since the release, each with its band; dotted lines are the market without the entry.
 
@@ -65,21 +74,24 @@ def over_time(
         log: a logarithmic scale.
         step: values hold until they change, as prices do.
         zero: whether a linear axis starts at 0.
+        limits: of both axes, where several charts shall have the same; by default those of the frame.
     """
     import altair as alt
 
     frame = frame.dropna(subset=["value"])
     quantity = label(column)
     scale = alt.Scale(type="log", nice=False, domain=_decades(frame)) if log else alt.Scale(zero=zero, nice=True)
+    if limits is not None:
+        scale = alt.Scale(nice=False, domain=list(limits.values))
     ticks = {"values": _log_ticks(_decades(frame))} if log else {"tickCount": 4}
     y_axis = alt.Axis(format=AXIS[show], title=None, domain=False, ticks=False, labelPadding=6, **ticks)
-    months = frame["month"]
+    first, last = limits.months if limits else (float(frame["month"].min()), float(frame["month"].max()))
     since = "the release" if event else "the start"
     x = alt.X(
         "month:Q",
-        scale=alt.Scale(domain=[float(months.min()), float(months.max())], nice=False),
+        scale=alt.Scale(domain=[first, last], nice=False),
         axis=alt.Axis(
-            title=f"months since {since}", grid=False, values=_ticks(float(months.min()), float(months.max())),
+            title=f"months since {since}", grid=False, values=_ticks(first, last),
             format="d", ticks=False, labelPadding=6,
         ),
     )  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from dashboard.runs import Key, Runs
@@ -51,6 +51,13 @@ class Pair:
     with_entry: RunResult
     without: RunResult
     draws: int
+
+    def by_draw(self) -> list[Pair]:
+        """One pair for each draw of the catalog's errors."""
+        return [Pair(_of_draw(self.with_entry, draw), _of_draw(self.without, draw), 1) for draw in self._draws()]
+
+    def _draws(self) -> list[int]:
+        return [int(draw) for draw in sorted(self.with_entry.tables["market"]["catalog_draw"].unique())]
 
 
 class PairedRuns:
@@ -149,6 +156,13 @@ def expected(scenario: Scenario, nodes_per_class: int = NODES_PER_CLASS) -> Scen
         return scenario
     tastes = scenario.population.model_dump(exclude={"kind", "customers", "nodes_per_class"})
     return scenario.model_copy(update={"population": Expected(nodes_per_class=nodes_per_class, **tastes)})
+
+
+def _of_draw(result: RunResult, draw: int) -> RunResult:
+    def rows(frame: pd.DataFrame) -> pd.DataFrame:
+        return frame[frame["catalog_draw"] == draw].reset_index(drop=True)
+
+    return replace(result, tables={name: rows(frame) for name, frame in result.tables.items()})
 
 
 def _stacked(frames: list[pd.DataFrame]) -> pd.DataFrame:

@@ -14,7 +14,7 @@ def draw(scenario: Scenario, first: Values) -> dict[str, Value]:
     """Draw both rails and return the value of every control; `first` are values that the session starts from."""
     own = opening(scenario)
     # Streamlit forgets the state of widgets that are not drawn, so the values live beside them.
-    kept: dict[str, Value] = st.session_state.setdefault(f"values of {scenario.name}", {**own, **first})
+    kept: dict[str, Value] = st.session_state.setdefault(_values_key(scenario), {**own, **first})
     st.session_state.setdefault(_touched_key(scenario), set(first))
     if st.session_state.setdefault("rails of", scenario.name) != scenario.name:
         # The widgets still hold what they held for another scenario.
@@ -36,10 +36,20 @@ def draw(scenario: Scenario, first: Values) -> dict[str, Value]:
     return dict(kept)
 
 
+def values(scenario: Scenario) -> dict[str, Value]:
+    """The value of every control, as the rails of this scenario hold them."""
+    found: dict[str, Value] = st.session_state[_values_key(scenario)]
+    return dict(found)
+
+
 def touched(scenario: Scenario) -> set[str]:
     """Names of the controls that were ever set in this session, or by the link that opened it."""
     found: set[str] = st.session_state[_touched_key(scenario)]
     return found
+
+
+def _values_key(scenario: Scenario) -> str:
+    return f"values of {scenario.name}"
 
 
 def _touched_key(scenario: Scenario) -> str:

@@ -18,7 +18,7 @@ from playwright.sync_api import sync_playwright
 
 from dashboard.serve import arguments
 
-PAGES = {"answer": "", "market": "market", "models": "models", "data": "data", "run": "run"}
+PAGES = {"answer": "", "market": "market", "models": "models", "data": "data", "run": "run", "compare": "compare"}
 WIDTHS_PX, SCHEMES = (1440, 390), ("light", "dark")
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
 TALLEST_PX = 4000
@@ -30,7 +30,7 @@ def shoot(browser: Any, url: str, width_px: int, scheme: str, target: Path) -> N
     page = context.new_page()
     page.goto(url)
     page.wait_for_selector(
-        "[data-testid=stVegaLiteChart] svg, [data-testid=stDataFrame], [data-testid=stButtonGroup]", timeout=120_000
+        "[data-testid=stVegaLiteChart] svg, [data-testid=stDataFrame], .stMain [data-testid=stButton]", timeout=120_000
     )
     page.wait_for_function("() => !/Bands follow|Intervals: draw/.test(document.body.innerText)", timeout=120_000)
     page.wait_for_timeout(800)

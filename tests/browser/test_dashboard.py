@@ -22,7 +22,7 @@ from sim.shared.yaml import read_yaml
 from sim.study.entry import entry_answer, run_entry
 
 pytestmark = pytest.mark.browser
-PAGES = ["", "market", "models", "data", "run"]
+PAGES = ["", "market", "compare", "models", "data", "run"]
 HARMLESS = re.compile(r"404.*/_stcore/(health|host-config)")  # Streamlit asks for both under a page's path first
 
 
@@ -108,7 +108,8 @@ def test_no_page_shows_an_error_or_needs_sideways_scrolling(
     for path in PAGES:
         page = open_page(path, width_px, scheme)
         page.wait_for_selector(
-            "[data-testid=stVegaLiteChart] svg, [data-testid=stDataFrame], [data-testid=stButtonGroup]", timeout=60_000
+            "[data-testid=stVegaLiteChart] svg, [data-testid=stDataFrame], .stMain [data-testid=stButton]",
+            timeout=60_000,
         )
         page.wait_for_timeout(300)
         assert page.locator("[data-testid=stException], [data-testid=stAlert]").count() == 0, path

@@ -14,7 +14,7 @@ from dashboard import controls, series
 from dashboard.load import Pair, expected
 from sim.scenario.load import load_scenario
 from sim.shared.catalog import shipped_catalog
-from sim.study.entry import run_entry
+from sim.study.entry import entry_answer, run_entry
 
 APP = Path(__file__).parents[2] / "dashboard" / "app.py"
 WAIT_S = 60
@@ -100,7 +100,7 @@ def test_intervals_arrive_with_the_draws(app: AppTest) -> None:
     assert (drawn["high"] - drawn["low"]).max() > 0
 
 
-@pytest.mark.parametrize("page", ["market", "models", "data"])
+@pytest.mark.parametrize("page", ["market", "compare", "models", "data", "run"])
 def test_every_page_opens_without_an_error(app: AppTest, page: str) -> None:
     app.run()
     app.switch_page(f"views/{page}.py").run()
@@ -131,3 +131,33 @@ def test_the_address_keeps_what_was_set_even_when_it_is_the_default_again(app: A
     app.slider(key="control quality_percent").set_value(60.0).run()
     app.slider(key="control quality_percent").set_value(95.0).run()
     assert app.query_params["quality_percent"] in ("95", ["95"])
+
+
+def test_pinned_scenarios_stand_side_by_side_and_their_difference_is_split(app: AppTest) -> None:
+    app.run()
+    app.switch_page("views/compare.py").run()
+    pin = next(button for button in app.button if button.label == "Pin this scenario")
+    pin.click().run()
+    app.slider(key="control quality_percent").set_value(60.0).run()
+    app.slider(key="control switching_percent").set_value(10.0).run()
+    next(button for button in app.button if button.label == "Pin this scenario").click().run()
+    assert not app.exception
+    assert not app.error
+    assert differs(plotted(app, 0), shares_of(engine())) < 1e-12
+    assert differs(plotted(app, 1), shares_of(engine(quality_percent=60.0, switching_percent=10.0))) < 1e-12
+    proto = app.get("vega_lite_chart")[-1].proto
+    frames = [pa.ipc.open_stream(part.data.data).read_pandas() for part in proto.datasets]
+    steps = (
+        next(frame for frame in frames if "kind" in frame.columns).drop_duplicates("name").set_index("name")["value"]
+    )
+
+    def share(**values: float) -> float:
+        pair = engine(**values)
+        return entry_answer(pair.with_entry, pair.without, 4.0).estimates["entrant_share_of_tokens"].value
+
+    corners = [share(), share(switching_percent=10.0), share(quality_percent=60.0)]
+    last = share(quality_percent=60.0, switching_percent=10.0)
+    assert steps["First scenario"] == pytest.approx(corners[0], rel=1e-9)
+    assert steps["What is assumed"] == pytest.approx(corners[1] - corners[0], rel=1e-9, abs=1e-12)
+    assert steps["What players do"] == pytest.approx(corners[2] - corners[0], rel=1e-9)
+    assert steps["Second scenario"] == pytest.approx(last, rel=1e-9)
