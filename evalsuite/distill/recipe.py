@@ -22,6 +22,7 @@ from evalsuite.distill.access import (
     TextOnly,
     TopEntries,
 )
+from evalsuite.endpoint import Endpoint
 from sim.shared.errors import InputError, raise_all
 from sim.shared.manifest import sha256_of_json
 from sim.shared.paths import shipped_or_path
@@ -95,8 +96,15 @@ class SameShape(Part):
     start: Literal["teacher", "random"] = "random"
 
 
+class OwnModel(Part):
+    """Any model whose weights can lie here, by name, trained further; its embeddings and head stay as they are."""
+
+    kind: Literal["model"]
+    name: Annotated[str, Field(min_length=1)]
+
+
 StudentStart = Annotated[
-    DepthPruning | ImportantLayers | WidthPruning | FromScratch | SameShape, Field(discriminator="kind")
+    DepthPruning | ImportantLayers | WidthPruning | FromScratch | SameShape | OwnModel, Field(discriminator="kind")
 ]
 
 
@@ -163,6 +171,12 @@ Method = Annotated[
 ]
 
 
+class EndpointHere(Endpoint):
+    """A teacher behind an OpenAI-compatible endpoint, described in the recipe itself; see `evalsuite.endpoint`."""
+
+    kind: Literal["endpoint"]
+
+
 class TeacherText(Part):
     """Text that the teacher writes: distinct tokens, in batches, sampled at a temperature (0: the likeliest)."""
 
@@ -177,7 +191,7 @@ class Recipe(Part):
 
     version: Literal[1] = 1
     name: Annotated[str, Field(pattern=NAME_PATTERN)]
-    teacher: str
+    teacher: str | EndpointHere
     access: Access | None = Field(default=None, description="none: what the method needs, at no price")
     student: StudentStart
     text: TeacherText
@@ -239,15 +253,22 @@ def read_recipe(argument: str) -> Recipe:
         InputError, InputErrors: all problems of the file at once.
     """
     path: Path = shipped_or_path(argument, "recipes", ".yaml")
+    raw = read_yaml(path)
     try:
-        return Recipe.model_validate(read_yaml(path))
+        return Recipe.model_validate(raw)
     except ValidationError as error:
+        here = isinstance(raw.get("teacher"), dict)
         problems = []
         for item in error.errors(include_url=False):
+            place = item["loc"]
+            if place[:1] == ("teacher",) and len(place) > 1 and (place[1] == "str") == here:
+                continue  # what the other way to name a teacher would have wanted
             unknown = item["type"] == "extra_forbidden"
-            allowed = ", ".join(_fields(item["loc"][:-1])) if unknown else item["msg"].removeprefix("Value error, ")
-            field = ".".join(str(step) for place, step in enumerate(item["loc"]) if not place or step not in KINDS)
-            received = "" if item["type"] == "value_error" and not item["loc"] else item.get("input", "")
+            allowed = ", ".join(_fields(place[:-1])) if unknown else item["msg"].removeprefix("Value error, ")
+            field = ".".join(str(step) for at, step in enumerate(place) if not at or step not in TAGS)
+            received = "" if item["type"] == "value_error" and not place else item.get("input", "")
+            if place[:1] == ("teacher",) and here and (unknown or place[-1] in UNREPEATED or len(place) < 3):
+                received = "(not repeated)"
             problems.append(InputError(str(path), field, received, allowed, "correct the recipe"))
         raise_all(problems)
         raise
@@ -264,11 +285,14 @@ KINDS: dict[str, type[BaseModel]] = {
     for variant in _variants(union)
 }
 
+TAGS = {*KINDS, "str", "EndpointHere"}
+UNREPEATED = ("base_url", "key_env")  # a secret may stand there by mistake
+
 
 def _fields(location: tuple[int | str, ...]) -> list[str]:
     if not location:
         return list(Recipe.model_fields)
     if len(location) > 1 and str(location[-1]) in KINDS:
         return list(KINDS[str(location[-1])].model_fields)
-    sections: dict[str, type[BaseModel]] = {"access": Access, "text": TeacherText}
+    sections: dict[str, type[BaseModel]] = {"access": Access, "text": TeacherText, "teacher": EndpointHere}
     return list(sections.get(str(location[0]), Recipe).model_fields)
