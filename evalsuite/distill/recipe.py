@@ -11,7 +11,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import BaseModel, Discriminator, Field, Tag, ValidationError, model_validator
 
 from evalsuite.distill.access import (
     Access,
@@ -177,6 +177,16 @@ class EndpointHere(Endpoint):
     kind: Literal["endpoint"]
 
 
+def _how_named(value: object) -> str:
+    return "endpoint" if isinstance(value, dict | Endpoint) else "by_name"
+
+
+# A model by its name or path, the YAML of an endpoint among these, or an endpoint described here.
+TeacherNamed = Annotated[
+    Annotated[str, Tag("by_name")] | Annotated[EndpointHere, Tag("endpoint")], Discriminator(_how_named)
+]
+
+
 class TeacherText(Part):
     """Text that the teacher writes: distinct tokens, in batches, sampled at a temperature (0: the likeliest)."""
 
@@ -191,7 +201,7 @@ class Recipe(Part):
 
     version: Literal[1] = 1
     name: Annotated[str, Field(pattern=NAME_PATTERN)]
-    teacher: str | EndpointHere
+    teacher: TeacherNamed
     access: Access | None = Field(default=None, description="none: what the method needs, at no price")
     student: StudentStart
     text: TeacherText
@@ -257,17 +267,14 @@ def read_recipe(argument: str) -> Recipe:
     try:
         return Recipe.model_validate(raw)
     except ValidationError as error:
-        here = isinstance(raw.get("teacher"), dict)
         problems = []
         for item in error.errors(include_url=False):
             place = item["loc"]
-            if place[:1] == ("teacher",) and len(place) > 1 and (place[1] == "str") == here:
-                continue  # what the other way to name a teacher would have wanted
             unknown = item["type"] == "extra_forbidden"
             allowed = ", ".join(_fields(place[:-1])) if unknown else item["msg"].removeprefix("Value error, ")
             field = ".".join(str(step) for at, step in enumerate(place) if not at or step not in TAGS)
             received = "" if item["type"] == "value_error" and not place else item.get("input", "")
-            if place[:1] == ("teacher",) and here and (unknown or place[-1] in UNREPEATED or len(place) < 3):
+            if place[:2] == ("teacher", "endpoint") and (unknown or place[-1] in UNREPEATED or len(place) < 3):
                 received = "(not repeated)"
             problems.append(InputError(str(path), field, received, allowed, "correct the recipe"))
         raise_all(problems)
@@ -285,7 +292,7 @@ KINDS: dict[str, type[BaseModel]] = {
     for variant in _variants(union)
 }
 
-TAGS = {*KINDS, "str", "EndpointHere"}
+TAGS = {*KINDS, "by_name", "endpoint"}
 UNREPEATED = ("base_url", "key_env")  # a secret may stand there by mistake
 
 
