@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sim.cli_metrics import elasticities_command, metrics_command
+
 if TYPE_CHECKING:
     from sim.results import RunResult
     from sim.shared.catalog import Catalog
 
 app = typer.Typer(no_args_is_help=True, help="The market: run scenarios and compare them.")
+app.command("metrics")(metrics_command)
+app.command("elasticities")(elasticities_command)
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 Seed = Annotated[int, typer.Option(help="Entropy of every random stream; 0 is a seed like any other.")]
