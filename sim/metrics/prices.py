@@ -84,6 +84,13 @@ def overall_factor(days: Sequence[float] | np.ndarray, price: Sequence[float] | 
     return (float(price[0]) / float(price[-1])) ** (1.0 / years) if years > 0 else math.nan
 
 
+def record_lows(prices: pd.DataFrame) -> pd.DataFrame:
+    """The rows, in the order of days, whose price lies below all before; the first is one."""
+    ordered = prices.sort_values("day", kind="stable")
+    before = ordered["price_usd_per_mtok"].cummin().shift()
+    return ordered[before.isna() | (ordered["price_usd_per_mtok"] < before)]
+
+
 def cheapest(panel: pd.DataFrame, by: Sequence[str] = ()) -> pd.DataFrame:
     """Price at fixed quality: `by`, day, price_usd_per_mtok; days on which nothing is good enough are absent."""
     good = panel[panel["quality"] >= panel["least_quality"] - SAME_QUALITY]
