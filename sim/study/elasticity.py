@@ -21,7 +21,7 @@ An Economic Alternative to Market Definition", The B.E. Journal of Theoretical E
 with E the saving of marginal cost credited to the merger. An offer sold in several classes loses and diverts in all of
 them at once: terms are summed over classes before dividing, so GUPPI is value diverted over revenue lost, and UPP is
 given in USD per Mtok lost. It is the first reaction alone: no new equilibrium, no entry; a positive UPP says that the
-merged owner would raise the price. Of an owner and its supplier it says nothing.
+merged owner would raise the price. Of an owner and its supplier at wholesale it says nothing, and is not given.
 """
 
 from __future__ import annotations
@@ -183,7 +183,7 @@ def mergers(
     Offers that lose no tokens at a higher price are left out: nothing is diverted.
 
     Raises:
-        InputError: for a name that sells nothing, or a saving outside of 0 to 1.
+        InputError: for a name that sells nothing, an owner with its supplier, or a saving outside of 0 to 1.
     """
     import pandas as pd
 
@@ -191,17 +191,28 @@ def mergers(
     sellers = sorted({board.owners[j] for j in np.flatnonzero(board.on_sale)})
     if not 0.0 <= efficiency <= 1.0:
         raise InputError("--efficiency", "", efficiency, "a fraction from 0 to 1", "correct the option")
+    supplied = _supplied(board)
     if pairs is None:
-        pairs = [(one, other) for one in sellers for other in sellers if one < other]
+        every = [(one, other) for one in sellers for other in sellers if one < other]
+        pairs = [pair for pair in every if frozenset(pair) not in supplied]
     for one, other in pairs:
         for name in (one, other):
             if name not in sellers or one == other:
                 raise InputError(
                     "--merge", "", f"{one},{other}", f"two of {', '.join(sellers)}", "name two owners of offers on sale"
                 )
+        if frozenset((one, other)) in supplied:
+            allowed = "two owners of which neither supplies the other"
+            raise InputError("--merge", "", f"{one},{other}", allowed, "name others: this pressure is of rivals alone")
     both_ways = [pair for one, other in pairs for pair in ((one, other), (other, one))]
     rows = [row for owner, partner in both_ways for row in _pressure(board, found, owner, partner, efficiency)]
     return MERGERS.conform(pd.DataFrame(rows, columns=MERGERS.column_names), "mergers")
+
+
+def _supplied(board: Board) -> set[frozenset[str]]:
+    """Pairs of owners of which one serves at wholesale what the other has on sale."""
+    resold = np.flatnonzero(board.on_sale & (board.supplier_offer >= 0))
+    return {frozenset((board.owners[j], board.owners[board.supplier_offer[j]])) for j in resold}
 
 
 def _pressure(

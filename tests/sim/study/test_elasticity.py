@@ -10,8 +10,8 @@ from conftest import raw_bertrand, raw_line, raw_market
 
 from dashboard import cli
 from sim.players.pricing.beliefs import income_usd
-from sim.scenario.load import parse_scenario
-from sim.shared.catalog import Catalog
+from sim.scenario.load import load_scenario, parse_scenario
+from sim.shared.catalog import Catalog, shipped_catalog
 from sim.shared.errors import InputError
 from sim.study.elasticity import Position, elasticities, mergers, position, responses
 from sim.theory import logit
@@ -116,6 +116,18 @@ def test_what_is_asked_wrongly_is_refused(small_catalog: Catalog, empty_catalog:
         mergers(at, found, [("firm0", "nobody")])
     with pytest.raises(InputError, match="--efficiency"):
         mergers(at, found, efficiency=2.0)
+
+
+def test_rivals_alone_press_and_not_an_owner_with_its_supplier() -> None:
+    scenario, catalog = load_scenario("supply_cut"), shipped_catalog()
+    at = position(scenario, catalog)
+    found = responses(at)
+    assert mergers(at, found).empty
+    with pytest.raises(InputError, match="neither supplies the other"):
+        mergers(at, found, [("lab", "platform")])
+    # On day 365 the supply ends, and the platform sells a model of its own.
+    apart = position(scenario, catalog, 400.0)
+    assert set(mergers(apart, responses(apart))["owner"]) == {"lab", "platform"}
 
 
 def test_the_command_prints_rows(capsys: pytest.CaptureFixture[str]) -> None:
