@@ -10,7 +10,8 @@ Definitions, for the interval that ends on a day (t), offers j, providers f, tok
     fixed-quality     = min price over offers whose mean quality is at least the median of day 0, over the same on day 0
     price paid        = sum R / sum T, USD per Mtok (moves with the mix)
     consumer surplus  = sum over customers of x0 * (mu * ln(sum exp(u/mu)) - a0), over using no model, before booked
-                        switching; USD per day, summed over task classes here and by class in the table `welfare`
+                        switching; USD per day, summed over task classes here, by class in the table `welfare`, and by
+                        groups of customers where a run has the table `welfare_by_group`
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 STEP = 1e-4  # of the log level, to either side
-EFFICIENCY = 0.1  # E by default, as Farrell and Shapiro suggest
+EFFICIENCY = 0.1  # E by default, the saving that is usually credited
 ALL, NONE = "all", "none"
 
 ELASTICITIES = TableSpec(

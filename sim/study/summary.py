@@ -89,6 +89,9 @@ def _market(tables: Frames) -> list[Row]:
     provider = [("share_of_tokens", "fraction"), ("share_of_dollars", "fraction"), ("margin", "fraction")]
     rows = _means(tables["market"], market, None)
     rows += _means(tables["welfare"], [("consumer_surplus_usd_per_day", "USD per day")], None, "task_class")
+    if "welfare_by_group" in tables:
+        surplus = [("consumer_surplus_usd_per_day", "USD per day")]
+        rows += _means(tables["welfare_by_group"], surplus, "value_group", "task_class")
     rows += _means(tables["providers"], provider, "provider")
     for column in ("gross_profit_usd", "research_usd", "profit_usd"):
         for name, part in tables["providers"].groupby("provider"):

@@ -58,6 +58,21 @@ def test_a_figure_that_no_run_has_is_empty(result: RunResult) -> None:
     assert (empty["runs"], pd.isna(empty["value"])) == (0, True)
 
 
+def test_surplus_is_told_by_group_where_a_run_has_groups(result: RunResult) -> None:
+    welfare = result.tables["welfare"]
+    groups = pd.concat(
+        welfare[["catalog_draw", "replication", "day", "task_class"]].assign(
+            value_group=name, consumer_surplus_usd_per_day=welfare["consumer_surplus_usd_per_day"] * share
+        )
+        for name, share in (("low", 0.2), ("high", 0.8))
+    )
+    table = keyed(figures(dict(result.tables) | {"welfare_by_group": groups}))["value"]
+    for task in ("chat", "code"):
+        whole = table["consumer_surplus_usd_per_day", "market", task]
+        assert table["consumer_surplus_usd_per_day", "high", task] == pytest.approx(0.8 * whole)
+        assert table["consumer_surplus_usd_per_day", "low", task] == pytest.approx(0.2 * whole)
+
+
 def test_the_command_prints_figures_and_tables(
     result: RunResult, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
