@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sim.cli_metrics import elasticities_command, metrics_command
+from sim import cli_metrics
 
 if TYPE_CHECKING:
     from sim.results import RunResult
     from sim.shared.catalog import Catalog
 
 app = typer.Typer(no_args_is_help=True, help="The market: run scenarios and compare them.")
-app.command("metrics")(metrics_command)
-app.command("elasticities")(elasticities_command)
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 Seed = Annotated[int, typer.Option(help="Entropy of every random stream; 0 is a seed like any other.")]
@@ -194,6 +192,9 @@ def validate_command(
     if failed:
         raise CheckFailed(f"{len(failed)} of {len(rows)} rows do not hold: {'; '.join(failed)}")
     next_command("undercut sim run default")
+
+
+cli_metrics.mount(app)
 
 
 def print_line(text: str) -> None:

@@ -13,6 +13,12 @@ if TYPE_CHECKING:
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 
 
+def mount(app: typer.Typer) -> None:
+    """Add both commands to `undercut sim`."""
+    app.command("metrics")(metrics_command)
+    app.command("elasticities")(elasticities_command)
+
+
 def metrics_command(
     run: Annotated[Path, typer.Argument(help="The folder of a finished run.")],
     table: Annotated[str | None, typer.Option(help="Print this table's rows instead, such as ranks.")] = None,
