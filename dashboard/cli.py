@@ -16,6 +16,7 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
+from dashboard.cli_data import data_app
 from evalsuite.cli_distill import distill_app
 from evalsuite.cli_eval import eval_app
 from evalsuite.cli_models import models_app
@@ -31,7 +32,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="What happens to prices, shares and profits when a distilled student undercuts its teacher.",
 )
-data_app = typer.Typer(no_args_is_help=True, help="The data that ships: dated list prices.")
 app.add_typer(models_app, name="models")
 app.add_typer(eval_app, name="eval")
 app.add_typer(distill_app, name="distill")
@@ -176,32 +176,6 @@ def report_command(
         for path in report.files:
             typer.echo(str(path))
     next_command(f"undercut eval publish {shlex.quote(str(run))} --out catalog.parquet")
-
-
-@data_app.command("prices")
-def prices_command(
-    model: Annotated[str, typer.Option(help="The name under which a provider sells the model.")],
-    at: Annotated[str, typer.Option(help="The day, as YYYY-MM-DD.")],
-    json: Json = False,
-) -> None:
-    """The list price of a model in force on a day, with its source."""
-    from dataclasses import asdict
-
-    from sim.shared.console import emit_json
-    from sim.shared.prices import price_at
-
-    price = price_at(model, at)
-    if json:
-        emit_json(asdict(price))
-        return
-    until = f"until {price.until}" if price.until else "no later price known"
-    typer.echo(
-        f"{price.model} ({price.provider}): {price.price_in_usd_per_mtok:g} USD per Mtok in, "
-        f"{price.price_out_usd_per_mtok:g} out; from {price.since} ({price.date_basis}), {until}"
-    )
-    typer.echo(f"source: {price.source}; licence: {price.licence}")
-    if price.note:
-        typer.echo(f"note: {price.note}")
 
 
 def run(arguments: list[str]) -> int:

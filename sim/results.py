@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sim.metrics import MARKET, SHARES
+from sim.metrics import METRIC_TABLES, metric_tables
 from sim.scenario.load import dump_scenario, load_scenario
 from sim.scenario.scenario import Scenario
 from sim.shared.errors import InputError
@@ -19,7 +19,7 @@ from sim.world.tables import MARKET_TABLES
 if TYPE_CHECKING:
     import pandas as pd
 
-RESULT_TABLES: tuple[TableSpec, ...] = (MARKET, SHARES, *MARKET_TABLES)
+RESULT_TABLES: tuple[TableSpec, ...] = (*METRIC_TABLES, *MARKET_TABLES)
 RESULT_KIND = "sim run"
 
 
@@ -75,7 +75,10 @@ def read_result(folder: Path) -> RunResult:
             raise InputError(
                 str(path), "", "missing or changed since it was written", "the bytes of the manifest", "run again"
             )
-    tables = {spec.name: read_table(folder / f"{spec.name}.parquet") for spec in RESULT_TABLES}
+    there = [spec for spec in RESULT_TABLES if spec in MARKET_TABLES or (folder / f"{spec.name}.parquet").is_file()]
+    tables = {spec.name: read_table(folder / f"{spec.name}.parquet") for spec in there}
+    if len(there) < len(RESULT_TABLES):
+        tables = metric_tables(tables) | tables  # an earlier version wrote fewer of those that follow from the others
     return RunResult(
         load_scenario(folder / "scenario.yaml"), tables, manifest.settings, manifest.inputs, manifest.command
     )

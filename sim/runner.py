@@ -58,8 +58,7 @@ def run(
                 parts[name].append(frame)
             on_run()
     tables = {name: pd.concat(frames, ignore_index=True) for name, frames in parts.items() if frames}
-    tables["shares"] = metrics.shares(tables)
-    tables["market"] = metrics.market(tables, tables["shares"])
+    tables |= metrics.metric_tables(tables)
     return RunResult(
         scenario=scenario,
         tables=tables,

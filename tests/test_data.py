@@ -21,6 +21,7 @@ from sim.shared.curves import CURVE_DRAWS, CURVES, shipped_curves
 from sim.shared.paths import data_dir
 from sim.shared.prices import PRICES, shipped_prices
 from sim.shared.quality import binomial_stderr, corrected_quality, quality_of_theta, theta_stderr
+from sim.shared.quality_prices import QUALITY_PRICES, shipped_quality_prices
 from sim.shared.tables import TableSpec
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -159,6 +160,27 @@ def test_a_price_that_contradicts_a_kept_one_is_refused() -> None:
     kept = appended(None, pd.DataFrame([raw_price("a", "2025-01-01", 1.0)]))
     with pytest.raises(ValueError, match="only appended"):
         appended(kept, pd.DataFrame([raw_price("a", "2025-01-01", 9.0)]))
+
+
+def test_scores_beside_prices_are_fractions_and_name_prices_that_ship() -> None:
+    frame = shipped_quality_prices()
+    assert list(frame.columns) == QUALITY_PRICES.column_names
+    assert not frame.duplicated(["benchmark", "model"]).any()
+    assert frame["score"].between(0, 1).all()
+    assert (frame[["price_in_usd_per_mtok", "price_out_usd_per_mtok"]] > 0).all(axis=None)
+    listed = set(zip(shipped_prices()["model"], shipped_prices()["provider"], strict=True))
+    named = frame[frame["price_model"] != ""]
+    assert set(zip(named["price_model"], named["provider"], strict=True)) <= listed
+
+
+def test_a_models_further_prices_are_found_by_its_plain_name() -> None:
+    made = tool("quality_prices")
+    known = {("o3", "openai"), ("gpt-4", "openai"), ("sonnet-20240620", "anthropic")}
+    assert made.price_model("o3-2025-04-16_high", "openai", known) == "o3"
+    assert made.price_model("o3 (high)", "openai", known) == "o3"
+    assert made.price_model("o3-2025-04-16_high", "a host", known) == ""
+    assert made.price_model("gpt-4-0314", "openai", known) == "gpt-4"
+    assert made.price_model("sonnet-20240620", "anthropic", known) == "sonnet-20240620"
 
 
 def test_rents_are_positive() -> None:

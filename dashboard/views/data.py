@@ -81,7 +81,7 @@ def page() -> None:
     st.subheader("Tables", anchor=False)
     name = st.selectbox("Table", list(pair.with_entry.tables), key="table")
     spec = next(spec for spec in RESULT_TABLES if spec.name == name)
-    st.caption(f"One row: {spec.row}. The tables demand, welfare, ledger and treasury come with the downloads.")
+    st.caption(f"One row: {spec.row}. All tables that the dictionary names come with the downloads.")
     st.dataframe(pair.with_entry.tables[name], hide_index=True, height=300)
     st.subheader("Dictionary", anchor=False)
     st.dataframe(dictionary(RESULT_TABLES), hide_index=True, height=300)

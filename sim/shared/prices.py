@@ -35,10 +35,21 @@ PRICES = TableSpec(
 
 
 @dataclass(frozen=True)
+class DatedPrice:
+    """One row of the table; prices in USD per Mtok, `date` an ISO date."""
+
+    date: str
+    event: str
+    price_in_usd_per_mtok: float
+    price_out_usd_per_mtok: float
+    source: str
+
+
+@dataclass(frozen=True)
 class ListPrice:
     """A list price in force at a date; prices in USD per Mtok, `since` and `until` ISO dates, `until` "" for the last.
 
-    `until` is the first day of the next price.
+    `until` is the first day of the next price. `before` and `after` are the model's rows around this one, if any.
     """
 
     model: str
@@ -51,6 +62,8 @@ class ListPrice:
     licence: str
     date_basis: str
     note: str
+    before: DatedPrice | None = None
+    after: DatedPrice | None = None
 
 
 @functools.cache
@@ -60,18 +73,15 @@ def shipped_prices() -> pd.DataFrame:
     return PRICES.conform(read_table(path), str(path))
 
 
-def price_at(model: str, at: str) -> ListPrice:
-    """The list price of `model` in force at the ISO date `at`.
+def price_at(model: str, at: str, provider: str | None = None) -> ListPrice:
+    """The list price of `model` in force at the ISO date `at`: its latest row that is not later.
 
     Raises:
-        InputError: for an unknown model (names those that are near), no date, or a date before the first known price.
+        InputError: for an unknown model (names those that are near), a provider that does not sell it, several that do
+            and none named, no date, or a date before the first known price.
     """
     day = _date(at)
-    prices = shipped_prices()
-    rows = prices[prices["model"] == model].sort_values("date", kind="stable")
-    if rows.empty:
-        names = sorted(set(prices["model"]))
-        raise InputError("--model", "", model, _near(model, names), "name one of these, as the provider spells it")
+    rows = _rows_of(model, provider)
     before = rows[rows["date"] <= day.isoformat()]
     if before.empty:
         first = rows.iloc[0]
@@ -95,7 +105,31 @@ def price_at(model: str, at: str) -> ListPrice:
         licence=str(row["licence"]),
         date_basis=str(row["date_basis"]),
         note=str(row["note"]),
+        before=None if len(before) < 2 else _dated(before.iloc[-2]),
+        after=None if after.empty else _dated(after.iloc[0]),
     )
+
+
+def _rows_of(model: str, provider: str | None) -> pd.DataFrame:
+    """The rows of one model at one provider, in the order of their dates; at least one."""
+    prices = shipped_prices()
+    rows = prices[prices["model"] == model].sort_values("date", kind="stable")
+    if rows.empty:
+        names = sorted(set(prices["model"]))
+        raise InputError("--model", "", model, _near(model, names), "name one of these, as the provider spells it")
+    sellers = sorted(set(rows["provider"]))
+    if provider is None and len(sellers) > 1:
+        raise InputError("--provider", "", f"none, for {model}", ", ".join(sellers), "name the provider")
+    if provider is not None and provider not in sellers:
+        raise InputError("--provider", "", provider, f"{', '.join(sellers)}, for {model}", "name one of these")
+    return rows if provider is None else rows[rows["provider"] == provider]
+
+
+def _dated(row: pd.Series) -> DatedPrice:
+    return DatedPrice(
+        str(row["date"]), str(row["event"]), float(row["price_in_usd_per_mtok"]), float(row["price_out_usd_per_mtok"]),
+        str(row["source"]),
+    )  # fmt: skip
 
 
 def _date(text: str) -> datetime.date:

@@ -8,6 +8,7 @@ import zipfile
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import openpyxl
 import pandas as pd
 import pytest
@@ -41,7 +42,8 @@ def test_csv_holds_every_table_exactly_with_dictionary_scenario_and_manifest(
     for name, frame in small_result.tables.items():
         read = pd.read_csv(tmp_path / "out" / f"{name}.csv", keep_default_na=False, na_values=[])
         for column in frame.select_dtypes("number"):
-            assert (read[column].astype(float).to_numpy() == frame[column].to_numpy()).all(), (name, column)
+            cells = read[column].replace("", "nan").astype(float).to_numpy()
+            assert np.array_equal(cells, frame[column].to_numpy(), equal_nan=True), (name, column)
     described = pd.read_csv(tmp_path / "out" / "dictionary.csv")
     assert set(described["table"]) == set(small_result.tables)
 

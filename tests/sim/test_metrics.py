@@ -26,6 +26,7 @@ def by_hand() -> dict[str, pd.DataFrame]:
                 "serving_cost_usd": cost, "share_of_customers": 0.5,
             }
             for day, offer, mtok, revenue, cost in (
+                (0.0, "a", 0.0, 0.0, 0.0), (0.0, "b", 0.0, 0.0, 0.0),
                 (7.0, "a", 3.0, 30.0, 6.0), (7.0, "b", 1.0, 2.0, 1.0),
                 (14.0, "a", 2.0, 10.0, 4.0), (14.0, "b", 6.0, 12.0, 6.0),
             )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from sim.results import read_result, write_result
+from sim.results import RESULT_TABLES, read_result, write_result
 from sim.runner import run
 from sim.scenario.scenario import Scenario
 from sim.shared.catalog import Catalog
@@ -20,7 +21,7 @@ def test_two_runs_of_one_seed_have_equal_bytes(
     for name in ("a", "b"):
         write_result(run(small_scenario, small_catalog, seed=0, replications=2), tmp_path / name)
     files = sorted(path.name for path in (tmp_path / "a").iterdir() if path.name != "manifest.json")
-    assert len(files) == 10
+    assert len(files) == len(RESULT_TABLES) + 1
     for name in files:
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes(), name
 
@@ -71,3 +72,18 @@ def test_an_output_that_cannot_be_written_is_refused_before_the_run(
     monkeypatch.setattr(runner, "run", lambda *_: pytest.fail("the market ran"))
     with pytest.raises(InputError, match="nothing was written"):
         cli.run_command("default", out=tmp_path / "theirs")
+
+
+def test_tables_that_an_earlier_version_did_not_write_are_made_from_the_others(
+    tmp_path: Path, small_scenario: Scenario, small_catalog: Catalog
+) -> None:
+    result = run(small_scenario, small_catalog)
+    write_result(result, tmp_path / "a")
+    manifest = json.loads((tmp_path / "a" / "manifest.json").read_text(encoding="utf-8"))
+    for name in ("leaders.parquet", "frontier.parquet"):
+        (tmp_path / "a" / name).unlink()
+        del manifest["content"][name]
+    (tmp_path / "a" / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    again = read_result(tmp_path / "a")
+    for name in ("leaders", "frontier"):
+        pd.testing.assert_frame_equal(again.tables[name], result.tables[name], check_dtype=False)

@@ -15,20 +15,21 @@ from dashboard import cli
 from sim.scenario.load import parse_scenario
 from sim.scenario.scenario import Scenario
 from sim.shared.catalog import Catalog, shipped_catalog
-from sim.validate import bertrand, customers, ladder, learning, queue, sequential, spatial, urn
+from sim.validate import bertrand, customers, ladder, learning, pressure, queue, sequential, spatial, urn
 from sim.validate.case import Check
 from sim.validate.row import Row, mean_row
 
 QUICK = (
     "logit Nash, 2 firms, costs 1 and .75",
     "logit joint optimum, 2 firms",
+    "logit at Nash, 3 firms that differ in quality and cost",
     "Hotelling, costs 0.5 and 0.8, t 1",
     "Salop, 3 shops, cost 0.5, t 1",
     "two qualities, 1 and 0.5",
     "double margin, cost 0.2",
     "integrated chain, cost 0",
 )
-MODULES = (bertrand, spatial, sequential, learning, urn, customers)
+MODULES = (bertrand, spatial, sequential, learning, urn, customers, pressure)
 
 
 def is_quick(check: Check) -> bool:

@@ -1,14 +1,17 @@
-"""From a run's tables to what people ask about: shares, concentration, price indices, margins, surplus. Pure.
+"""Shares, concentration, margins and surplus of a run: the tables `shares` and `market`. Pure.
 
 Definitions, for the interval that ends on a day (t), offers j, providers f, tokens T, revenue R, serving cost C:
 
     share_of_tokens_j = T_j / sum T          share_of_dollars_j = R_j / sum R         (they differ: cheap tokens)
     HHI               = sum over providers f of (share_f)^2, in [0, 1]
-    margin            = (R - C) / R
+    profit            = R - C                  margin = (R - C) / R
     price of an offer = its posted vector over the market's token mix in the first interval, USD per Mtok
     posted index      = exp(sum_j w_j ln(p_j(t)/p_j(0))), over offers on sale on day 0, w_j their first dollar share
     fixed-quality     = min price over offers whose mean quality is at least the median of day 0, over the same on day 0
     price paid        = sum R / sum T, USD per Mtok (moves with the mix)
+    consumer surplus  = sum over customers of x0 * (mu * ln(sum exp(u/mu)) - a0), over using no model, before booked
+                        switching; USD per day, summed over task classes here, by class in the table `welfare`, and by
+                        groups of customers where a run has the table `welfare_by_group`
 """
 
 from __future__ import annotations
@@ -18,20 +21,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sim.metrics.prices import blended, cheapest, day_zero_levels, market_panel, posted_prices
+from sim.metrics.runs import DAY, RUN, ratio
 from sim.shared.tables import RUN_COLUMNS, Column, TableSpec
 
 if TYPE_CHECKING:
     import pandas as pd
-
-RUN = ["catalog_draw", "replication"]
-_DAY = Column("day", "number", "days", "end of the interval, days since the start of the scenario")
 
 SHARES = TableSpec(
     "shares",
     "one offer over one interval, all task classes together",
     (
         *RUN_COLUMNS,
-        _DAY,
+        DAY,
         Column("offer", "text", "", "offer on sale"),
         Column("provider", "text", "", "who sells it"),
         Column("mtok", "number", "Mtok", "tokens served in the interval"),
@@ -49,7 +51,7 @@ MARKET = TableSpec(
     "the whole market over one interval",
     (
         *RUN_COLUMNS,
-        _DAY,
+        DAY,
         Column("mtok", "number", "Mtok", "tokens served"),
         Column("revenue_usd", "number", "USD", "paid by customers"),
         Column("profit_usd", "number", "USD", "revenue less serving cost of all providers, suppliers included"),
@@ -80,10 +82,10 @@ def shares(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     by_offer = demand.groupby(keys, sort=True, as_index=False)[["mtok", "revenue_usd", "serving_cost_usd"]].sum()
     by_offer["profit_usd"] = by_offer["revenue_usd"] - by_offer["serving_cost_usd"]
     whole = by_offer.groupby([*RUN, "day"])[["mtok", "revenue_usd"]].transform("sum")
-    by_offer["share_of_tokens"] = _ratio(by_offer["mtok"], whole["mtok"])
-    by_offer["share_of_dollars"] = _ratio(by_offer["revenue_usd"], whole["revenue_usd"])
-    by_offer["margin"] = _ratio(by_offer["profit_usd"], by_offer["revenue_usd"])
-    priced = _posted(tables).rename(columns={"posted": "price_usd_per_mtok"})
+    by_offer["share_of_tokens"] = ratio(by_offer["mtok"], whole["mtok"])
+    by_offer["share_of_dollars"] = ratio(by_offer["revenue_usd"], whole["revenue_usd"])
+    by_offer["margin"] = ratio(by_offer["profit_usd"], by_offer["revenue_usd"])
+    priced = posted_prices(tables).rename(columns={"posted": "price_usd_per_mtok"})
     by_offer = by_offer.merge(priced, on=[*RUN, "day", "offer"], how="left")
     return SHARES.conform(by_offer, "shares")
 
@@ -94,13 +96,13 @@ def market(tables: Mapping[str, pd.DataFrame], by_offer: pd.DataFrame) -> pd.Dat
     whole = by_offer.groupby(keys, sort=True)[["mtok", "revenue_usd", "profit_usd"]].sum()
     suppliers = supplier_profits(tables["ledger"]).groupby(keys)["profit_usd"].sum()
     whole["profit_usd"] += suppliers.reindex(whole.index, fill_value=0.0)
-    whole["margin"] = _ratio(whole["profit_usd"], whole["revenue_usd"])
+    whole["margin"] = ratio(whole["profit_usd"], whole["revenue_usd"])
     providers = by_offer.groupby([*keys, "provider"])[["share_of_tokens", "share_of_dollars"]].sum() ** 2
     hhi = providers.groupby(keys).sum()
     whole["hhi_tokens"], whole["hhi_dollars"] = hhi["share_of_tokens"], hhi["share_of_dollars"]
-    whole["price_paid_usd_per_mtok"] = _ratio(whole["revenue_usd"], whole["mtok"])
+    whole["price_paid_usd_per_mtok"] = ratio(whole["revenue_usd"], whole["mtok"])
     whole["posted_price_index"] = _posted_index(tables, by_offer)
-    whole["fixed_quality_price_index"] = _fixed_quality_index(tables, by_offer)
+    whole["fixed_quality_price_index"] = _fixed_quality_index(tables)
     welfare = tables["welfare"].groupby(keys)[["consumer_surplus_usd_per_day", "switching_usd"]].sum()
     whole = whole.join(welfare, how="left")
     return MARKET.conform(whole.reset_index(), "market")
@@ -126,43 +128,8 @@ def supplier_profits(ledger: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([taken, spent], ignore_index=True).groupby(keys, as_index=False)["profit_usd"].sum()
 
 
-def _ratio(part: pd.Series, whole: pd.Series) -> pd.Series:
-    """part / whole, 0 where the whole is 0."""
-    return (part / whole.where(whole != 0, np.nan)).fillna(0.0)
-
-
-def _mix(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Shares of fresh input, cached input and output in all tokens of each run's first interval."""
-    demand = tables["demand"]
-    demand = demand[demand["day"] > 0]
-    first = demand[demand["day"] == demand.groupby(RUN)["day"].transform("min")]
-    mix = first.groupby(RUN)[["input_mtok", "cached_mtok", "output_mtok"]].sum()
-    return mix.div(mix.sum(axis=1).where(lambda total: total > 0, 1.0), axis=0)
-
-
-def _blended(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Every posted price over the first token mix: run, day, offer, posted (USD per Mtok)."""
-    prices = tables["prices"].merge(_mix(tables).reset_index(), on=RUN, how="left")
-    posted = (
-        prices["price_input_usd_per_mtok"] * prices["input_mtok"]
-        + prices["price_cached_usd_per_mtok"] * prices["cached_mtok"]
-        + prices["price_output_usd_per_mtok"] * prices["output_mtok"]
-    )
-    out = prices[[*RUN, "day", "offer"]].assign(posted=posted)
-    return out.drop_duplicates([*RUN, "day", "offer"], keep="last")
-
-
-def _posted(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """The blended price in force on each day of the table `demand`, by run and offer."""
-    import pandas as pd
-
-    wanted = tables["demand"][[*RUN, "day", "offer"]].drop_duplicates().sort_values("day", kind="stable")
-    known = _blended(tables).sort_values("day", kind="stable")
-    return pd.merge_asof(wanted, known, on="day", by=[*RUN, "offer"])
-
-
 def _posted_index(tables: Mapping[str, pd.DataFrame], by_offer: pd.DataFrame) -> pd.Series:
-    start = _blended(tables)
+    start = blended(tables)
     start = start[start["day"] == 0].rename(columns={"posted": "start"}).drop(columns="day")
     first = by_offer[by_offer["day"] == by_offer.groupby(RUN)["day"].transform("min")]
     weight = first[[*RUN, "offer", "share_of_dollars"]].rename(columns={"share_of_dollars": "weight"})
@@ -171,19 +138,13 @@ def _posted_index(tables: Mapping[str, pd.DataFrame], by_offer: pd.DataFrame) ->
     change = np.log(joined["price_usd_per_mtok"].where(usable, 1.0) / joined["start"].where(usable, 1.0))
     joined["weighted"] = joined["weight"] * change
     sums = joined.groupby([*RUN, "day"])[["weighted", "weight"]].sum()
-    return np.exp(_ratio(sums["weighted"], sums["weight"]))
+    return np.exp(ratio(sums["weighted"], sums["weight"]))
 
 
-def _fixed_quality_index(tables: Mapping[str, pd.DataFrame], by_offer: pd.DataFrame) -> pd.Series:
-    quality = tables["offers"].groupby([*RUN, "offer"])["quality"].mean().rename("quality").reset_index()
-    start = _blended(tables)
-    start = start[start["day"] == 0].merge(quality, on=[*RUN, "offer"])
-    threshold = start.groupby(RUN)["quality"].median().rename("threshold").reset_index()
-    start = start.merge(threshold, on=RUN)
-    base = start[start["quality"] >= start["threshold"] - 1e-12].groupby(RUN)["posted"].min().rename("base")
-    joined = by_offer.merge(quality, on=[*RUN, "offer"]).merge(threshold, on=RUN)
-    good = joined[joined["quality"] >= joined["threshold"] - 1e-12]
-    cheapest = good.groupby([*RUN, "day"])["price_usd_per_mtok"].min().rename("cheapest").reset_index()
-    cheapest = cheapest.merge(base.reset_index(), on=RUN)
-    cheapest["index"] = _ratio(cheapest["cheapest"], cheapest["base"])
-    return cheapest.set_index([*RUN, "day"])["index"]
+def _fixed_quality_index(tables: Mapping[str, pd.DataFrame]) -> pd.Series:
+    panel = market_panel(tables)
+    levels = day_zero_levels(panel).rename(columns={"median": "least_quality"})
+    prices = cheapest(panel.merge(levels, on=RUN), RUN)
+    start = prices[prices["day"] == 0].drop(columns="day").rename(columns={"price_usd_per_mtok": "start"})
+    both = prices.merge(start, on=RUN).set_index([*RUN, "day"])
+    return ratio(both["price_usd_per_mtok"], both["start"])

@@ -1,0 +1,74 @@
+"""A provider's books as figures: what it took, served and spent on research, its profit and its margin. Pure.
+
+Over one interval, from the ledger (flows on a day between two reports belong to the interval that ends next):
+
+    revenue       = retail + wholesale + tokens sold to copiers, all that others paid it
+    serving       = compute for what it sold, and what it paid a supplier for what it resells
+    gross profit  = revenue - serving              margin = gross profit / revenue
+    research      = training + tokens bought of a teacher
+    profit        = everything taken - everything paid; over a run it sums to the change of cash
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from sim.metrics.runs import DAY, RUN, ratio
+from sim.shared.tables import RUN_COLUMNS, Column, TableSpec
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SALES = ("retail", "wholesale", "teacher_tokens")
+SERVING = ("serving", "wholesale")
+RESEARCH = ("training", "teacher_tokens")
+
+PROVIDERS = TableSpec(
+    "providers",
+    "one provider over one interval",
+    (
+        *RUN_COLUMNS,
+        DAY,
+        Column("provider", "text", "", "whose books"),
+        Column("revenue_usd", "number", "USD", "paid to it by customers, resellers and copiers"),
+        Column("serving_usd", "number", "USD", "paid by it for compute and to suppliers"),
+        Column("gross_profit_usd", "number", "USD", "revenue less serving"),
+        Column("research_usd", "number", "USD", "paid by it for training and for a teacher's tokens"),
+        Column("profit_usd", "number", "USD", "all that it took less all that it paid"),
+        Column("margin", "number", "fraction", "gross profit over revenue; 0 where nothing was sold"),
+        Column("share_of_tokens", "number", "fraction", "of all tokens that customers used"),
+        Column("share_of_dollars", "number", "fraction", "of all that customers paid"),
+    ),
+)
+
+
+def providers(tables: Mapping[str, pd.DataFrame], by_offer: pd.DataFrame) -> pd.DataFrame:
+    """The table `providers`, from `treasury` (who and when), `ledger` and the table `shares`."""
+    import pandas as pd
+
+    keys = [*RUN, "day", "provider"]
+    days = tables["treasury"][keys]
+    days = days[days["day"] > 0].sort_values(keys, kind="stable").reset_index(drop=True)
+    flows = tables["ledger"][[*RUN, "day", "account", "payer", "payee", "usd"]].sort_values("day", kind="stable")
+    ends = days[[*RUN, "day"]].drop_duplicates().sort_values("day", kind="stable").assign(end=lambda part: part["day"])
+    flows = pd.merge_asof(flows, ends, on="day", by=RUN, direction="forward")
+    flows = flows.drop(columns="day").rename(columns={"end": "day"})
+
+    def summed(side: str, accounts: tuple[str, ...] | None) -> pd.Series:
+        rows = flows if accounts is None else flows[flows["account"].isin(accounts)]
+        by = rows.rename(columns={side: "provider"}).groupby(keys)["usd"].sum()
+        wanted = pd.MultiIndex.from_frame(days)
+        return by.reindex(wanted, fill_value=0.0).reset_index(drop=True)
+
+    out = days.assign(
+        revenue_usd=summed("payee", SALES),
+        serving_usd=summed("payer", SERVING),
+        research_usd=summed("payer", RESEARCH),
+        profit_usd=summed("payee", None) - summed("payer", None),
+    )
+    out["gross_profit_usd"] = out["revenue_usd"] - out["serving_usd"]
+    out["margin"] = ratio(out["gross_profit_usd"], out["revenue_usd"])
+    held = by_offer.groupby(keys, as_index=False)[["share_of_tokens", "share_of_dollars"]].sum()
+    out = out.merge(held, on=keys, how="left").fillna({"share_of_tokens": 0.0, "share_of_dollars": 0.0})
+    return PROVIDERS.conform(out, "providers")
