@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sim import cli_sweep
+
 if TYPE_CHECKING:
     from sim.results import RunResult
     from sim.shared.catalog import Catalog
@@ -190,6 +192,9 @@ def validate_command(
     if failed:
         raise CheckFailed(f"{len(failed)} of {len(rows)} rows do not hold: {'; '.join(failed)}")
     next_command("undercut sim run default")
+
+
+cli_sweep.mount(app)
 
 
 def print_line(text: str) -> None:

@@ -17,11 +17,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from sim.scenario.paths import item_index
 from sim.scenario.providers import Distillation
 from sim.scenario.scenario import Change, Intervention, Scenario
 from sim.shared.errors import InputError
 
-_NAMES = ("name", "offer")  # fields by which items of lists are called
 # Fields that are the market's frame: a path ending in, or leading through, one of these stays as it is.
 _FRAME = {
     "": ("version", "name", "title", "description", "starts_on", "horizon_days", "report_days", "entrant",
@@ -103,7 +103,7 @@ def _put(raw: dict[str, Any], change: Change, source: str) -> None:
     for place, step in enumerate(steps):
         last = place == len(steps) - 1
         if isinstance(node, list):
-            found = _item(node, step, change.key, source)
+            found = item_index(node, step, change.key, source)
             if last:
                 raise InputError(source, "key", change.key, "a field of one item of the list", "name a field")
             node = node[found]
@@ -121,16 +121,6 @@ def _put(raw: dict[str, Any], change: Change, source: str) -> None:
         # Items of a list belong to the list's name; parts without a frame of their own have none.
         within = step
         node = node[step]
-
-
-def _item(items: list[Any], step: str, key: str, source: str) -> int:
-    for index, item in enumerate(items):
-        if isinstance(item, dict) and any(item.get(name) == step for name in _NAMES):
-            return index
-    if step.isdigit() and int(step) < len(items):
-        return int(step)
-    names = [str(item.get("name", item.get("offer", index))) for index, item in enumerate(items)]
-    raise InputError(source, "key", key, f"instead of {step}: {', '.join(names)}", "correct the path")
 
 
 def _copy(node: Any) -> Any:

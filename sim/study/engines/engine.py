@@ -1,0 +1,32 @@
+"""What an engine does: it takes points as it has room for them and gives back what became of each."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from typing import Protocol
+
+from sim.study.design import Point
+from sim.study.point import Context, Outcome
+
+
+class Engine(Protocol):
+    """A place where points are run.
+
+    Attributes:
+        name: "local" or "ray".
+        workers: points that run beside each other.
+    """
+
+    name: str
+    workers: int
+
+    def outcomes(self, context: Context, points: Iterator[Point]) -> Generator[Outcome, None, None]:
+        """What became of every point, in the order in which they end.
+
+        Takes a point only when a worker will soon have room for it. A point that dies or passes its time is one outcome
+        with a reason. Closing the iterator ends the workers and drops what is unfinished.
+
+        Raises:
+            InputError: if the place cannot be reached or used.
+        """
+        ...
