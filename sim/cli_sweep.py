@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sim.shared.catalog import Catalog
     from sim.study.engines.engine import Engine
     from sim.study.plan import Plan
     from sim.study.sweep import SweepResult
 
+T = TypeVar("T")
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 SweepArgument = Annotated[str, typer.Argument(metavar="SWEEP", help="A YAML file, or the name of a shipped sweep.")]
 CatalogOption = Annotated[
@@ -65,7 +68,7 @@ def sweep_command(
     for plan, argument in zip(plans, sweeps, strict=True):
         folder = _folder(out, plan.sweep.name, len(plans) > 1)
         command = command_of("sweep", argument, backend, folder, catalog)
-        results.append(_run(plan, models, engine, folder, command, retry_failed))
+        results.append(_one(plan, models, engine, folder, command, retry_failed))
     if json:
         emit_json(
             {
@@ -93,9 +96,46 @@ def sweep_command(
     next_command(f"undercut sim sensitivity {shlex.quote(sweeps[0])}")
 
 
+def sensitivity_command(
+    sweep: SweepArgument,
+    backend: Backend = "local",
+    out: Annotated[Path | None, typer.Option(help="Folder for the tables; by default runs/sensitivity/NAME.")] = None,
+    workers: Workers = None,
+    address: Address = None,
+    catalog: CatalogOption = None,
+    flips_only: Annotated[bool, typer.Option("--flips-only", help="Leave screening and Sobol indices out.")] = False,
+    yes: Yes = False,
+    json: Json = False,
+) -> None:
+    """Say which assumptions matter, and what it takes to reverse the sweep's conclusions."""
+    from sim.shared.console import emit_json, next_command, note
+    from sim.study.assumptions import TABLES, largest_run_count, study
+    from sim.study.plan import load_plan
+
+    plan, models = load_plan(sweep), _catalog(catalog)
+    engine = make_engine(backend, workers, address)
+    _check_runs(largest_run_count(plan, flips_only), yes)
+    folder = out or Path("runs") / "sensitivity" / plan.sweep.name
+    command = command_of("sensitivity", sweep, backend, folder, catalog)
+    tables = _interruptible(lambda: study(plan, models, engine, folder, command, flips_only), folder, command)
+    if json:
+        emit_json(
+            {"sweep": plan.sweep.name, "out": str(folder)}
+            | {name: table.to_dict("records") for name, table in tables.items()}
+        )
+    else:
+        for spec in TABLES:
+            if spec.name in tables:
+                typer.echo(f"{spec.name}: {spec.row}")
+                typer.echo(tables[spec.name].to_string(index=False, float_format=lambda value: f"{value:.4g}"))
+    note(f"tables: {folder}")
+    next_command(f"undercut sim sweep {shlex.quote(sweep)} --dry-run")
+
+
 def mount(app: typer.Typer) -> None:
     """Put the commands of this module into a group."""
     app.command("sweep")(sweep_command)
+    app.command("sensitivity")(sensitivity_command)
 
 
 def make_engine(backend: str, workers: int | None, address: str | None) -> Engine:
@@ -126,15 +166,18 @@ def command_of(verb: str, argument: str, backend: str, folder: Path, catalog: Pa
     return shlex.join(parts)
 
 
-def _run(
-    plan: Plan, catalog: Catalog, engine: Engine, folder: Path, command: str, retry_failed: bool = False
-) -> SweepResult:
-    """A sweep; Ctrl-C says what is kept and how to go on."""
-    from sim.shared.errors import RunInterrupted
+def _one(plan: Plan, catalog: Catalog, engine: Engine, folder: Path, command: str, retry_failed: bool) -> SweepResult:
     from sim.study.sweep import run_sweep
 
+    return _interruptible(lambda: run_sweep(plan, catalog, engine, folder, command, retry_failed), folder, command)
+
+
+def _interruptible(work: Callable[[], T], folder: Path, command: str) -> T:
+    """Do it; Ctrl-C says what is kept and how to go on."""
+    from sim.shared.errors import RunInterrupted
+
     try:
-        return run_sweep(plan, catalog, engine, folder, command, retry_failed)
+        return work()
     except KeyboardInterrupt as error:
         raise RunInterrupted(str(folder), command) from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,9 @@ import pandas as pd
 import yaml
 
 from sim.shared.catalog import CATALOG, Catalog
+from sim.study.design import Point
 from sim.study.plan import Plan, parse_plan
+from sim.study.point import Context, Outcome, run_point
 
 
 def raw_tiny() -> dict[str, Any]:
@@ -48,7 +51,7 @@ def raw_sweep(**changes: Any) -> dict[str, Any]:
         "parameters": [
             {
                 "name": "price", "paths": ["providers.firm0.offers.o0.list_price.input_usd_per_mtok"],
-                "distribution": {"kind": "grid", "low": 1.2, "high": 1.8, "count": 12},
+                "distribution": {"kind": "grid", "low": 1.2, "high": 1.8, "count": 8},
             }
         ],
         "design": {"kind": "factorial"},
@@ -80,3 +83,19 @@ def no_models() -> Catalog:
     """A catalog without rows."""
     columns = {column.name: pd.Series(dtype="object") for column in CATALOG.columns}
     return Catalog(CATALOG.conform(pd.DataFrame(columns), "nothing"))
+
+
+class InThisProcess:
+    """Points one after the other in the tests' own process, in any order: for what has nothing to do with processes."""
+
+    name, workers = "in this process", 1
+
+    def __init__(self, backwards: bool = False, most: int | None = None) -> None:
+        self.backwards, self.most, self.ran = backwards, most, list[int]()
+
+    def outcomes(self, context: Context, points: Iterator[Point]) -> Generator[Outcome, None, None]:
+        for point in reversed(list(points)) if self.backwards else points:
+            if self.most is not None and len(self.ran) == self.most:
+                raise KeyboardInterrupt
+            self.ran.append(point.number)
+            yield run_point(context, point)

@@ -10,43 +10,26 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from sweeps import no_models, plan_of, write_sweep
+from sweeps import InThisProcess, no_models, plan_of, write_sweep
 
 from dashboard import cli
 from sim.runner import run
 from sim.scenario.load import parse_scenario
 from sim.shared.errors import InputError
 from sim.shared.manifest import read_manifest
-from sim.study.design import Point, points
+from sim.study.design import points
 from sim.study.engines.local import LocalEngine
 from sim.study.plan import Parameter, Plan, with_values
-from sim.study.point import DIED, Context, Outcome, run_point
+from sim.study.point import DIED, Outcome
 from sim.study.sweep import STORE_NAME, SweepResult, compared, run_count, run_sweep
 
 TABLES = ("points.parquet", "metrics.parquet")
-
-
-class InThisProcess:
-    """Points one after the other in the tests' own process, in any order: for what has nothing to do with processes."""
-
-    name, workers = "in this process", 1
-
-    def __init__(self, backwards: bool = False, most: int | None = None) -> None:
-        self.backwards, self.most, self.ran = backwards, most, list[int]()
-
-    def outcomes(self, context: Context, points: Iterator[Point]) -> Iterator[Outcome]:
-        for point in reversed(list(points)) if self.backwards else points:
-            if self.most is not None and len(self.ran) == self.most:
-                raise KeyboardInterrupt
-            self.ran.append(point.number)
-            yield run_point(context, point)
 
 
 def sweep(plan: Plan, folder: Path, engine: Any = None, **more: Any) -> SweepResult:
@@ -96,7 +79,7 @@ def test_common_random_numbers_the_same_customers_at_every_point(tmp_path: Path)
 def test_tables_are_sorted_whatever_the_order_in_which_points_end(whole: list[bytes], tmp_path: Path) -> None:
     sweep(plan_of(tmp_path), tmp_path / "out", InThisProcess(backwards=True))
     assert bytes_of(tmp_path / "out") == whole
-    assert pd.read_parquet(tmp_path / "out" / "points.parquet")["point"].tolist() == list(range(12))
+    assert pd.read_parquet(tmp_path / "out" / "points.parquet")["point"].tolist() == list(range(8))
 
 
 def test_a_stopped_sweep_runs_only_what_is_missing_and_ends_with_the_same_bytes(
@@ -109,7 +92,7 @@ def test_a_stopped_sweep_runs_only_what_is_missing_and_ends_with_the_same_bytes(
     second, third = InThisProcess(), InThisProcess()
     sweep(plan, folder, second)
     sweep(plan, folder, third)
-    assert (second.ran, third.ran) == (list(range(5, 12)), [])
+    assert (second.ran, third.ran) == (list(range(5, 8)), [])
     assert bytes_of(folder) == whole
 
 
@@ -117,7 +100,7 @@ def test_points_of_another_sweep_are_not_taken_for_ones_own(whole: list[bytes], 
     sweep(plan_of(tmp_path, seed=3), tmp_path / "out")
     again = InThisProcess()
     sweep(plan_of(tmp_path), tmp_path / "out", again)
-    assert len(again.ran) == 12
+    assert len(again.ran) == 8
     assert bytes_of(tmp_path / "out") == whole
 
 
@@ -151,15 +134,15 @@ def test_the_manifest_says_what_was_run(tmp_path: Path) -> None:
     sweep(plan_of(tmp_path), tmp_path / "out", command="undercut sim sweep x")
     manifest = read_manifest(tmp_path / "out")
     assert manifest.kind == "sim sweep"
-    assert manifest.settings["runs"] == run_count(plan_of(tmp_path)) == 24
+    assert manifest.settings["runs"] == run_count(plan_of(tmp_path)) == 16
     assert set(manifest.content) == {*TABLES, "scenario.yaml"}
 
 
 def test_blocks_of_points_become_row_groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sim.study.sweep.BLOCK_POINTS", 5)
+    monkeypatch.setattr("sim.study.sweep.BLOCK_POINTS", 3)
     sweep(plan_of(tmp_path), tmp_path / "out")
     assert pq.ParquetFile(tmp_path / "out" / "points.parquet").num_row_groups == 3
-    assert len(pd.read_parquet(tmp_path / "out" / "points.parquet")) == 12
+    assert len(pd.read_parquet(tmp_path / "out" / "points.parquet")) == 8
 
 
 def test_other_peoples_folders_are_left_alone(tmp_path: Path) -> None:
@@ -279,16 +262,16 @@ def test_a_dry_run_says_how_many_runs_and_how_long_and_writes_nothing(
     path = write_sweep(tmp_path, replications=3)
     assert cli.run(["sim", "sweep", str(path), "--dry-run", "--json", "--out", str(tmp_path / "out")]) == 0
     (row,) = json.loads(capsys.readouterr().out)["rows"]
-    assert (row["points"], row["runs"]) == (12, 72)
-    assert row["seconds_expected"] == pytest.approx(row["seconds_per_point"] * 12 / row["workers"])
+    assert (row["points"], row["runs"]) == (8, 48)
+    assert row["seconds_expected"] == pytest.approx(row["seconds_per_point"] * 8 / row["workers"])
     assert not (tmp_path / "out").exists()
 
 
 def test_thousands_of_runs_want_a_yes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = write_sweep(tmp_path, replications=100)
+    path = write_sweep(tmp_path, replications=200)
     assert cli.run(["sim", "sweep", str(path), "--out", str(tmp_path / "out")]) == 2
     said = capsys.readouterr().err
-    assert "2,400 runs" in said
+    assert "3,200 runs" in said
     assert "--dry-run" in said
 
 
