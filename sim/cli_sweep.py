@@ -132,10 +132,50 @@ def sensitivity_command(
     next_command(f"undercut sim sweep {shlex.quote(sweep)} --dry-run")
 
 
+def regimes_command(
+    sweep: SweepArgument = "regime_map",
+    backend: Backend = "local",
+    out: Annotated[Path | None, typer.Option(help="Folder of the sweep; by default runs/sweeps/NAME.")] = None,
+    table: Annotated[Path | None, typer.Option(help="The map's file; by default regime_map.parquet in it.")] = None,
+    workers: Workers = None,
+    address: Address = None,
+    catalog: CatalogOption = None,
+    yes: Yes = False,
+    json: Json = False,
+) -> None:
+    """Map what kind of market an entry leads to, over the student's quality and cost; how sure is each cell."""
+    from sim.shared.console import emit_json, next_command, note
+    from sim.shared.errors import UnfinishedItems
+    from sim.study.plan import load_plan
+    from sim.study.regimes import check_axes, write_regime_map
+    from sim.study.sweep import run_count
+
+    plan, models = load_plan(sweep), _catalog(catalog)
+    check_axes(plan)
+    engine = make_engine(backend, workers, address)
+    _check_runs(run_count(plan), yes)
+    folder = _folder(out, plan.sweep.name, several=False)
+    result = _one(plan, models, engine, folder, command_of("regimes", sweep, backend, folder, catalog), False)
+    path = table or folder / "regime_map.parquet"
+    found = write_regime_map(folder, path)
+    counts = found["regime"].value_counts()
+    if json:
+        emit_json({"sweep": plan.sweep.name, "table": str(path), "rows": found.to_dict("records")})
+    else:
+        for name, count in counts.items():
+            sure = found[found["regime"] == name]["certainty"].mean()
+            typer.echo(f"{name:<18} {count:>5} of {len(found)} cells, in {sure:.0%} of their runs")
+    note(f"table: {path}")
+    if result.failed:
+        raise UnfinishedItems(f"{result.failed} of {result.points} points failed; the first: {result.first_reason}")
+    next_command(f"undercut sim sensitivity entry_prior --flips-only --out {folder.parent / 'flips'}")
+
+
 def mount(app: typer.Typer) -> None:
     """Put the commands of this module into a group."""
     app.command("sweep")(sweep_command)
     app.command("sensitivity")(sensitivity_command)
+    app.command("regimes")(regimes_command)
 
 
 def make_engine(backend: str, workers: int | None, address: str | None) -> Engine:

@@ -10,15 +10,17 @@ from sim.study.point import Context, Outcome
 
 
 class Engine(Protocol):
-    """A place where points are run.
+    """A place where points are run."""
 
-    Attributes:
-        name: "local" or "ray".
-        workers: points that run beside each other.
-    """
+    @property
+    def name(self) -> str:
+        """As the option names it: local, ray."""
+        ...
 
-    name: str
-    workers: int
+    @property
+    def workers(self) -> int:
+        """Points that run beside each other."""
+        ...
 
     def outcomes(self, context: Context, points: Iterator[Point]) -> Generator[Outcome, None, None]:
         """What became of every point, in the order in which they end.

@@ -71,11 +71,11 @@ class LocalEngine:
         from sim.study.point import DIED, Outcome, too_long
 
         sweep = context.plan.sweep
-        limit = int(sweep.memory_mb * 2**20) if sweep.memory_mb else memory_bytes() // self.workers
+        limit_mb = sweep.memory_mb or memory_bytes() / 2**20 / self.workers
         pool = ProcessPool(
             self.workers,
             initializer=prepare,
-            initargs=(pickle.dumps(context), limit, os.getpid()),
+            initargs=(pickle.dumps(context), limit_mb, os.getpid()),
             context=get_context("spawn"),
         )
         futures: dict[Future[Outcome], int] = {}
@@ -112,20 +112,31 @@ def memory_bytes() -> int:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
-def prepare(context: bytes, limit_bytes: int, parent: int) -> None:
+def prepare(context: bytes, limit_mb: float, parent: int) -> None:
     """Of a new worker: one thread, no more memory than its part, and no life after the parent's.
 
     The context comes pickled, so that the number of threads stands before a library is loaded that reads it.
     """
     threading.Thread(target=_leave_with, args=(parent,), daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
+    one_thread()
+    bound_memory(limit_mb)
+    _here["context"] = pickle.loads(context)
+
+
+def one_thread() -> None:
+    """Let libraries that this process has yet to load use one thread."""
     for name in ONE_THREAD:
         os.environ[name] = "1"
+
+
+def bound_memory(most_mb: float | None) -> None:
+    """Let this process have no more memory from now on, where the system knows such a bound; None lifts it."""
     if sys.platform == "linux":
         import resource
 
-        resource.setrlimit(resource.RLIMIT_DATA, (limit_bytes, resource.getrlimit(resource.RLIMIT_DATA)[1]))
-    _here["context"] = pickle.loads(context)
+        hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
+        resource.setrlimit(resource.RLIMIT_DATA, (hard if most_mb is None else int(most_mb * 2**20), hard))
 
 
 def run_here(point: Point) -> Outcome:
