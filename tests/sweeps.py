@@ -79,6 +79,13 @@ def plan_of(folder: Path, **changes: Any) -> Plan:
     return parse_plan(raw_sweep(**changes), "the test's sweep", folder)
 
 
+def cluster_plan(folder: Path) -> Plan:
+    """24 points of a second or so each: long enough for something to be killed in the middle of one."""
+    price = raw_sweep()["parameters"][0]
+    many = price | {"distribution": price["distribution"] | {"count": 24}}
+    return plan_of(folder, parameters=[many], replications=4, timeout_s=300)
+
+
 def no_models() -> Catalog:
     """A catalog without rows."""
     columns = {column.name: pd.Series(dtype="object") for column in CATALOG.columns}
