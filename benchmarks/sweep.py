@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -71,9 +72,9 @@ class Timing:
 
 def _timed(plan: Plan, workers: int) -> Timing:
     ends: list[tuple[float, float]] = []
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, closing(LocalEngine(workers)) as engine:
         run_sweep(
-            plan, shipped_catalog(), LocalEngine(workers), Path(folder) / "out",
+            plan, shipped_catalog(), engine, Path(folder) / "out",
             on_outcome=lambda outcome: ends.append((time.perf_counter(), outcome.seconds)),
         )  # fmt: skip
     counted = ends[2 * workers :]
@@ -107,13 +108,16 @@ class Repeated:
         for point in points:
             yield replace(first, number=point.number)
 
+    def close(self) -> None:
+        """Nothing was started."""
+
 
 def peak(points: int, engine: str) -> float:
     """Run a sweep here; the largest resident memory of this process so far, in MB."""
     import resource
 
-    with tempfile.TemporaryDirectory() as folder:
-        chosen = Repeated() if engine == "repeated" else LocalEngine()
+    chosen = Repeated() if engine == "repeated" else LocalEngine()
+    with tempfile.TemporaryDirectory() as folder, closing(chosen):
         plan = _tiny(points)
         if engine == "real":
             run_point(Context(plan, shipped_catalog(), code_key()), Point(0, {"p": 1.5}))  # loads what the other loads

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
@@ -50,9 +51,9 @@ def sweep_command(
 
     plans = [load_plan(argument) for argument in sweeps]
     models = _catalog(catalog)
-    engine = make_engine(backend, workers, address)
     if dry_run:
-        rows = [_expected(plan, models, engine) for plan in plans]
+        with closing(make_engine(backend, workers, address)) as engine:
+            rows = [_expected(plan, models, engine) for plan in plans]
         if json:
             emit_json({"rows": rows})
         else:
@@ -65,10 +66,11 @@ def sweep_command(
         return
     _check_runs(sum(run_count(plan) for plan in plans), yes)
     results = []
-    for plan, argument in zip(plans, sweeps, strict=True):
-        folder = _folder(out, plan.sweep.name, len(plans) > 1)
-        command = command_of("sweep", argument, backend, folder, catalog)
-        results.append(_one(plan, models, engine, folder, command, retry_failed))
+    with closing(make_engine(backend, workers, address)) as engine:
+        for plan, argument in zip(plans, sweeps, strict=True):
+            folder = _folder(out, plan.sweep.name, len(plans) > 1)
+            command = command_of("sweep", argument, backend, folder, catalog)
+            results.append(_one(plan, models, engine, folder, command, retry_failed))
     if json:
         emit_json(
             {
@@ -113,11 +115,11 @@ def sensitivity_command(
     from sim.study.plan import load_plan
 
     plan, models = load_plan(sweep), _catalog(catalog)
-    engine = make_engine(backend, workers, address)
     _check_runs(largest_run_count(plan, flips_only), yes)
     folder = out or Path("runs") / "sensitivity" / plan.sweep.name
     command = command_of("sensitivity", sweep, backend, folder, catalog)
-    tables = _interruptible(lambda: study(plan, models, engine, folder, command, flips_only), folder, command)
+    with closing(make_engine(backend, workers, address)) as engine:
+        tables = _interruptible(lambda: study(plan, models, engine, folder, command, flips_only), folder, command)
     if json:
         emit_json(
             {"sweep": plan.sweep.name, "out": str(folder)}
@@ -152,10 +154,11 @@ def regimes_command(
 
     plan, models = load_plan(sweep), _catalog(catalog)
     check_axes(plan)
-    engine = make_engine(backend, workers, address)
     _check_runs(run_count(plan), yes)
     folder = _folder(out, plan.sweep.name, several=False)
-    result = _one(plan, models, engine, folder, command_of("regimes", sweep, backend, folder, catalog), False)
+    command = command_of("regimes", sweep, backend, folder, catalog)
+    with closing(make_engine(backend, workers, address)) as engine:
+        result = _one(plan, models, engine, folder, command, False)
     path = table or folder / "regime_map.parquet"
     found = write_regime_map(folder, path)
     counts = found["regime"].value_counts()

@@ -106,3 +106,6 @@ class InThisProcess:
                 raise KeyboardInterrupt
             self.ran.append(point.number)
             yield run_point(context, point)
+
+    def close(self) -> None:
+        pass

@@ -26,9 +26,13 @@ class Engine(Protocol):
         """What became of every point, in the order in which they end.
 
         Takes a point only when a worker will soon have room for it. A point that dies or passes its time is one outcome
-        with a reason. Closing the iterator ends the workers and drops what is unfinished.
+        with a reason. Closing the iterator drops what is unfinished.
 
         Raises:
             InputError: if the place cannot be reached or used.
         """
+        ...
+
+    def close(self) -> None:
+        """End what was started; workers are kept until then, since several batches of one sweep may come."""
         ...

@@ -42,6 +42,15 @@ class LocalEngine:
 
     def __init__(self, workers: int | None = None) -> None:
         self.workers = workers or processors()
+        self._pool: Any = None
+        self._serves = b""  # the pickled context that the pool's workers hold
+
+    def close(self) -> None:
+        """End the workers."""
+        if self._pool is not None:
+            self._pool.stop()
+            self._pool.join()
+            self._pool = None
 
     def outcomes(self, context: Context, points: Iterator[Point]) -> Generator[Outcome, None, None]:
         """See `Engine`."""
@@ -66,18 +75,11 @@ class LocalEngine:
 
     def _pooled(self, context: Context, points: Iterator[Point], waiting: dict[int, Point]) -> Iterator[Outcome]:
         """Outcomes from one pool; `waiting` holds what is under way, by number, also when the pool breaks."""
-        from pebble import ProcessExpired, ProcessPool
+        from pebble import ProcessExpired
 
         from sim.study.point import DIED, Outcome, too_long
 
-        sweep = context.plan.sweep
-        limit_mb = sweep.memory_mb or memory_bytes() / 2**20 / self.workers
-        pool = ProcessPool(
-            self.workers,
-            initializer=prepare,
-            initargs=(pickle.dumps(context), limit_mb, os.getpid()),
-            context=get_context("spawn"),
-        )
+        sweep, pool = context.plan.sweep, self._pool_for(context)
         futures: dict[Future[Outcome], int] = {}
         try:
             while True:
@@ -97,9 +99,22 @@ class LocalEngine:
                         outcome = Outcome(number, reason=DIED)
                     del waiting[number]
                     yield outcome
-        finally:
-            pool.stop()
-            pool.join()
+        except BaseException:  # interrupted, closed or broken: what is under way is dropped with its workers
+            self.close()
+            raise
+
+    def _pool_for(self, context: Context) -> Any:
+        """The pool whose workers hold this context: the one of the last batch, if it was of the same sweep."""
+        from pebble import ProcessPool
+
+        pickled = pickle.dumps(context)
+        if self._pool is None or pickled != self._serves:
+            self.close()
+            limit_mb = context.plan.sweep.memory_mb or memory_bytes() / 2**20 / self.workers
+            given = (pickled, limit_mb, os.getpid())
+            self._pool = ProcessPool(self.workers, initializer=prepare, initargs=given, context=get_context("spawn"))
+            self._serves = pickled
+        return self._pool
 
 
 def processors() -> int:

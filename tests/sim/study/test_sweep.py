@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from sim.shared.manifest import read_manifest
 from sim.study.design import points
 from sim.study.engines.local import LocalEngine
 from sim.study.plan import Parameter, Plan, with_values
-from sim.study.point import DIED, Outcome
+from sim.study.point import DIED, Context, Outcome, code_key
 from sim.study.sweep import STORE_NAME, SweepResult, compared, run_count, run_sweep
 
 TABLES = ("points.parquet", "metrics.parquet")
@@ -178,19 +179,21 @@ def test_a_killed_worker_costs_one_point_and_trying_again_heals_it(whole: list[b
             time.sleep(0.3)
             os.kill(killed[0], signal.SIGKILL)
 
-    result = sweep(plan, folder, LocalEngine(2), on_outcome=kill_one)
+    with closing(LocalEngine(2)) as engine:
+        result = sweep(plan, folder, engine, on_outcome=kill_one)
     table = pd.read_parquet(folder / "points.parquet")
     assert killed
     assert result.failed == 1
     assert table["reason"].tolist().count(DIED) == 1
-    assert sweep(plan, folder, LocalEngine(2), retry_failed=True).failed == 0
+    assert sweep(plan, folder, retry_failed=True).failed == 0
     assert bytes_of(folder) == whole
 
 
 def test_points_that_pass_their_time_or_memory_are_failed_ones_and_the_rest_goes_on(tmp_path: Path) -> None:
     slow = {"name": "report", "paths": ["report_days"], "distribution": {"kind": "choice", "values": [20.0, 1e-5]}}
     plan = plan_of(tmp_path, parameters=[slow], timeout_s=8)
-    sweep(plan, tmp_path / "slow", LocalEngine(2))
+    with closing(LocalEngine(2)) as engine:
+        sweep(plan, tmp_path / "slow", engine)
     assert pd.read_parquet(tmp_path / "slow" / "points.parquet")["reason"].tolist() == ["", "took longer than 8 s"]
 
     sampled = {"kind": "sampled", "customers": 50, "market_customers": 1, "taste_usd": 0.25}
@@ -200,10 +203,23 @@ def test_points_that_pass_their_time_or_memory_are_failed_ones_and_the_rest_goes
     }  # fmt: skip
     changes = [{"key": "population", "value": sampled}]
     plan = plan_of(tmp_path, parameters=[large], changes=changes, memory_mb=700)
-    sweep(plan, tmp_path / "large", LocalEngine(1))
+    with closing(LocalEngine(1)) as engine:
+        sweep(plan, tmp_path / "large", engine)
     reasons = pd.read_parquet(tmp_path / "large" / "points.parquet")["reason"].tolist()
     assert reasons[0] == reasons[2] == ""
     assert "memory" in reasons[1]
+
+
+def test_batches_of_one_sweep_share_their_workers(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path)
+    context, every = Context(plan, no_models(), code_key()), list(points(plan.sweep))
+    with closing(LocalEngine(1)) as engine:
+        first = [outcome.number for outcome in engine.outcomes(context, iter(every[:2]))]
+        workers = {child.pid for child in multiprocessing.active_children()}
+        second = [outcome.number for outcome in engine.outcomes(context, iter(every[2:4]))]
+        assert {child.pid for child in multiprocessing.active_children()} == workers != set()
+    assert (first, second) == ([0, 1], [2, 3])
+    assert not multiprocessing.active_children()
 
 
 def kept(folder: Path) -> int:
