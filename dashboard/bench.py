@@ -17,7 +17,7 @@ from typing import Literal
 from sim.shared.errors import InputError
 
 # Listed, not discovered: a benchmark exists when it stands here.
-NAMES = ("cli", "market", "scorer", "harness", "distill")
+NAMES = ("cli", "market", "scorer", "harness", "distill", "sweep")
 
 
 @dataclass(frozen=True)

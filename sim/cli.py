@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sim import cli_metrics
+from sim import cli_metrics, cli_sweep
 
 if TYPE_CHECKING:
     from sim.results import RunResult
@@ -195,6 +195,7 @@ def validate_command(
 
 
 cli_metrics.mount(app)
+cli_sweep.mount(app)
 
 
 def print_line(text: str) -> None:

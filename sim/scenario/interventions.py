@@ -17,11 +17,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from sim.scenario.paths import item_index
 from sim.scenario.providers import Distillation
 from sim.scenario.scenario import Change, Intervention, Scenario
 from sim.shared.errors import InputError
 
-_NAMES = ("name", "offer")  # fields by which items of lists are called
 # Fields that are the market's frame: a path ending in, or leading through, one of these stays as it is.
 _FRAME = {
     "": ("version", "name", "title", "description", "starts_on", "horizon_days", "report_days", "entrant",
@@ -105,7 +105,7 @@ def _put(raw: dict[str, Any], change: Change, source: str) -> None:
         step = steps[place]
         last = place == len(steps) - 1
         if isinstance(node, list):
-            found, length = _item(node, steps[place:], change.key, source)
+            found, length = item_index(node, steps[place:], change.key, source)
             place += length
             if place == len(steps):
                 raise InputError(source, "key", change.key, "a field of one item of the list", "name a field")
@@ -125,19 +125,6 @@ def _put(raw: dict[str, Any], change: Change, source: str) -> None:
         within = step
         node = node[step]
         place += 1
-
-
-def _item(items: list[Any], steps: list[str], key: str, source: str) -> tuple[int, int]:
-    """Which item the next steps name, and how many steps its name takes: names may hold dots; the longest counts."""
-    for length in range(len(steps), 0, -1):
-        called = ".".join(steps[:length])
-        for index, item in enumerate(items):
-            if isinstance(item, dict) and any(item.get(name) == called for name in _NAMES):
-                return index, length
-    if steps[0].isdigit() and int(steps[0]) < len(items):
-        return int(steps[0]), 1
-    names = [str(item.get("name", item.get("offer", index))) for index, item in enumerate(items)]
-    raise InputError(source, "key", key, f"instead of {steps[0]}: {', '.join(names)}", "correct the path")
 
 
 def _copy(node: Any) -> Any:

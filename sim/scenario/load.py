@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from sim.scenario.contradictions import contradictions
 from sim.scenario.interventions import broken_past, stages
@@ -35,7 +35,7 @@ def parse_scenario(raw: Mapping[str, Any], source: str) -> Scenario:
     try:
         scenario = Scenario.model_validate(raw)
     except ValidationError as error:
-        raise_all(_problems(error, source))
+        raise_all(problems_of(error, source))
         raise AssertionError("a validation error without problems") from error
     raise_all(contradictions(scenario, source))
     later(scenario, source)
@@ -59,7 +59,7 @@ def later(scenario: Scenario, source: str = "the scenario") -> list[tuple[float,
         try:
             after = Scenario.model_validate(stage.raw)
         except ValidationError as error:
-            raise_all(_problems(error, where))
+            raise_all(problems_of(error, where))
             raise AssertionError("a validation error without problems") from error
         raise_all([*contradictions(after, where), *broken_past(before, after, stage.day, where)])
         out.append((stage.day, after))
@@ -79,12 +79,13 @@ def shipped_scenarios() -> list[Path]:
     return sorted((data_dir() / "scenarios").glob("*.yaml"))
 
 
-def _problems(error: ValidationError, source: str) -> list[InputError]:
+def problems_of(error: ValidationError, source: str, described: type[BaseModel] = Scenario) -> list[InputError]:
+    """What pydantic found wrong with a value of `described`, as errors of ours."""
     found = error.errors(include_url=False)
     places = [item["loc"] for item in found]
     # A list whose items are wrong is reported as too short too; the items' own problems say it.
     return [
-        _problem(item, source)
+        _problem(item, source, described)
         for item in found
         if not (
             item["type"] == "too_short"
@@ -93,12 +94,12 @@ def _problems(error: ValidationError, source: str) -> list[InputError]:
     ]
 
 
-def _problem(item: Any, source: str) -> InputError:
+def _problem(item: Any, source: str, described: type[BaseModel]) -> InputError:
     field = ".".join(str(step) for step in item["loc"])
     context: Mapping[str, Any] = item.get("ctx", {})
     received = item.get("input", "")
     if item["type"] == "extra_forbidden":
-        allowed, remedy = _known_fields(item["loc"]), "remove the field or correct its spelling"
+        allowed, remedy = _known_fields(item["loc"], described), "remove the field or correct its spelling"
     elif item["type"] == "missing":
         received, allowed, remedy = "nothing", "a value", "add the field"
     elif item["type"] == "union_tag_invalid":
@@ -111,9 +112,9 @@ def _problem(item: Any, source: str) -> InputError:
     return InputError(source, field, received, allowed, remedy)
 
 
-def _known_fields(location: tuple[int | str, ...]) -> str:
+def _known_fields(location: tuple[int | str, ...], described: type[BaseModel]) -> str:
     """The fields of the part in which an unknown field stands, read from the JSON schema by walking the location."""
-    schema = Scenario.model_json_schema()
+    schema = described.model_json_schema()
     node: Any = schema
     for step in location[:-1]:
         node = _resolved(node, schema)

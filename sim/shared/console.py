@@ -89,7 +89,8 @@ class Progress:
 
     def _rate(self) -> str:
         elapsed_s = max(time.monotonic() - self._started_s, 1e-9)
-        return f"{self.done / elapsed_s:,.0f} {self.unit}/s"
+        rate = self.done / elapsed_s
+        return f"{rate:,.0f} {self.unit}/s" if rate >= 10 else f"{rate:.2g} {self.unit}/s"
 
     def _line(self, detail: str) -> str:
         left = "" if self.done >= self.total else f", {self.seconds_left:.0f} s left"

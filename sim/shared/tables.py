@@ -90,7 +90,7 @@ class TableSpec:
             if column.kind == "text":
                 values = values.astype("string").fillna("")
                 empty_cells = values == ""
-            else:
+            elif values.dtype != DTYPES[column.kind]:
                 numbers = pd.to_numeric(values, errors="coerce")
                 wrong = numbers.isna() & ~empty_cells
                 if bool(wrong.any()):

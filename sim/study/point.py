@@ -1,0 +1,158 @@
+"""One point of a sweep, run: what a worker does, on whichever machine it is.
+
+A point fails by itself: what goes wrong becomes its reason and the sweep goes on. Reasons are the same whichever engine
+runs the point, and hold nothing of the machine, since they stand in the tables.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sim.runner import run
+from sim.scenario.load import parse_scenario
+from sim.scenario.scenario import Scenario
+from sim.shared.catalog import Catalog
+from sim.shared.errors import UndercutError
+from sim.shared.manifest import undercut_version
+from sim.study.design import Point
+from sim.study.plan import SUMMED, Largest, Metric, OfMarket, OfOffer, OfProvider, Plan, with_values
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+DIED = "its worker process ended early, as when memory runs out"
+NO_MEMORY = "memory ran out"
+_SOURCES = ("scenario", "world", "players", "shared")  # packages of sim whose text decides a number
+_MODULES = ("market.py", "metrics.py", "runner.py", "study/point.py", "study/plan.py")
+
+Run = tuple[int, int]  # catalog draw, replication
+Row = tuple[str, float, int, int, float | None, float | None]
+
+
+@dataclass(frozen=True)
+class Context:
+    """What all points of a sweep share; sent to a worker once.
+
+    Attributes:
+        code: of the program that planned the sweep; see `code_key`.
+    """
+
+    plan: Plan
+    catalog: Catalog
+    code: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a point.
+
+    Attributes:
+        rows: metric, day, catalog draw, replication, in the scenario, without its entrant (None where not compared).
+        reason: why it failed; "" where it did not.
+        seconds: that the run took; in no table.
+    """
+
+    number: int
+    rows: tuple[Row, ...] = ()
+    reason: str = ""
+    seconds: float = 0.0
+
+
+def too_long(timeout_s: float) -> str:
+    """The reason of a point that passed its time."""
+    return f"took longer than {timeout_s:g} s"
+
+
+def run_point(context: Context, point: Point) -> Outcome:
+    """Run a point; never raises for what the point itself causes."""
+    started = time.perf_counter()
+    if context.code != code_key():
+        return Outcome(point.number, reason="its worker runs another version of Undercut")
+    try:
+        rows = _rows(context, point)
+    except UndercutError as error:
+        return Outcome(point.number, reason=str(error))
+    except MemoryError:
+        return Outcome(point.number, reason=NO_MEMORY)
+    except Exception as error:  # noqa: BLE001  a defect at one point is that point's reason, and is shown
+        return Outcome(point.number, reason=f"a defect of Undercut: {type(error).__name__}: {error}")
+    return Outcome(point.number, rows, seconds=time.perf_counter() - started)
+
+
+@functools.cache
+def code_key() -> str:
+    """Hash of the program's text as far as it decides numbers: points of two versions never stand in one table."""
+    root = Path(__file__).resolve().parents[1]
+    digest = hashlib.sha256(undercut_version().encode())
+    paths = [path for package in _SOURCES for path in sorted((root / package).rglob("*.py"))]
+    for path in [*paths, *(root / name for name in _MODULES)]:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _rows(context: Context, point: Point) -> tuple[Row, ...]:
+    plan = context.plan
+    where = f"point {point.number}"
+    scenario = parse_scenario(with_values(plan, point.values, where), where)
+    tables = _tables(context, scenario)
+    without = _tables(context, scenario.without_entry(scenario.entrant or "")) if plan.sweep.paired else None
+    runs = [(int(draw), int(replication)) for draw, replication in _runs(tables["market"])]
+    out: list[Row] = []
+    for metric in plan.sweep.metrics:
+        for day in metric.days or (scenario.horizon_days,):
+            here = read_metric(tables, metric, day)
+            other = read_metric(without, metric, day) if without is not None and metric.compare != "level" else {}
+            out += [(metric.name, day, *key, here.get(key), other.get(key)) for key in runs]
+    return tuple(out)
+
+
+def _tables(context: Context, scenario: Scenario) -> Mapping[str, pd.DataFrame]:
+    sweep = context.plan.sweep
+    return run(scenario, context.catalog, sweep.seed, sweep.replications, sweep.catalog_draws).tables
+
+
+def _runs(market: pd.DataFrame) -> Any:
+    return market[["catalog_draw", "replication"]].drop_duplicates().to_numpy()
+
+
+def read_metric(tables: Mapping[str, pd.DataFrame], metric: Metric, day: float) -> dict[Run, float | None]:
+    """The metric of every run that has it; None where it is no number.
+
+    Args:
+        tables: `market` and `shares` of some runs.
+        metric: what to read.
+        day: read at the last report on or before it, or over the window that ends there.
+    """
+    table = tables["market" if isinstance(metric, OfMarket) else "shares"]
+    days = table["day"]
+    report = float(days[days <= day + 1e-9].max())
+    start = report if metric.window_days == 0 else day - metric.window_days + 1e-9
+    keys = ["catalog_draw", "replication"]
+    rows = table[(days >= start) & (days <= report)]
+    if isinstance(metric, OfOffer):
+        rows = rows[rows["offer"] == metric.offer]
+    elif isinstance(metric, OfProvider):
+        rows = rows[rows["provider"] == metric.provider]
+    if isinstance(metric, Largest):
+        rows = rows.groupby([*keys, "day", "provider"], as_index=False)[metric.column].sum()
+        by_day = rows.groupby([*keys, "day"])[metric.column].max()
+    else:
+        by_day = rows.groupby([*keys, "day"])[metric.column].sum(min_count=1)
+    by_run = by_day.groupby(keys)
+    taken = {"mean": by_run.mean, "least": by_run.min, "most": by_run.max, "sum": by_run.sum}[metric.take]()
+    found = {(int(draw), int(replication)): _finite(value) for (draw, replication), value in taken.items()}
+    if not isinstance(metric, OfMarket) and metric.column in SUMMED:
+        # What is not on sale has a share and a flow of 0, and no price.
+        return {(int(draw), int(replication)): 0.0 for draw, replication in _runs(tables["market"])} | found
+    return found
+
+
+def _finite(value: Any) -> float | None:
+    return float(value) if math.isfinite(value) else None

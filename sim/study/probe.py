@@ -1,0 +1,69 @@
+"""Single points of a sweep's scenario, asked one batch after the other, and kept: what searches stand on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from pydantic import JsonValue
+
+from sim.shared.catalog import Catalog
+from sim.shared.console import Progress
+from sim.shared.manifest import sha256_of_json
+from sim.shared.store import Store
+from sim.study.design import Point
+from sim.study.engines.engine import Engine
+from sim.study.plan import Plan
+from sim.study.point import Context, Row, code_key
+from sim.study.sweep import compared, sweep_key
+
+STORE_NAME = "probes.sqlite"
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A point's metrics: each at its last day, the mean over draws and replications; None where it is no number."""
+
+    metrics: dict[str, float | None] = field(default_factory=dict)
+    reason: str = ""
+
+
+class Prober:
+    """Runs points of a plan, those of a batch beside each other; a point that was asked before is read from disk."""
+
+    def __init__(self, plan: Plan, catalog: Catalog, engine: Engine, folder: Path) -> None:
+        self._plan, self._catalog, self._engine = plan, catalog, engine
+        self._path = folder / STORE_NAME
+
+    def ask(self, batch: Sequence[dict[str, JsonValue]], what: str) -> list[Probe]:
+        """The metrics of every point of a batch, each the base with some values; `what` names it in the progress."""
+        shared = sweep_key(self._plan, self._catalog)
+        keys = [f"{shared}/{sha256_of_json(values)[:24]}" for values in batch]
+        by_key = dict(zip(keys, batch, strict=True))
+        with Store(self._path) as store:
+            new = [key for key in by_key if store.recall([key]) is None]
+            if new:
+                points = iter([Point(number, by_key[key]) for number, key in enumerate(new)])
+                outcomes = self._engine.outcomes(Context(self._plan, self._catalog, code_key()), points)
+                with Progress(what, len(new), "points") as progress, closing(outcomes):
+                    for outcome in outcomes:
+                        store.keep({new[outcome.number]: {"rows": outcome.rows, "reason": outcome.reason}})
+                        progress.advance(1)
+            found = store.recall(keys)
+        assert found is not None
+        return [Probe(means(self._plan, row["rows"]), row["reason"]) for row in found]
+
+
+def means(plan: Plan, rows: Sequence[Row]) -> dict[str, float | None]:
+    """Each metric at its last day, compared as the sweep says, its mean over draws and replications."""
+    out: dict[str, float | None] = {}
+    for metric in plan.sweep.metrics:
+        mine = [row for row in rows if row[0] == metric.name]
+        last = max((row[1] for row in mine), default=0.0)
+        values = [compared(metric.compare, row[4], row[5]) for row in mine if row[1] == last]
+        whole = bool(values) and all(value is not None for value in values)
+        out[metric.name] = float(np.mean([value for value in values if value is not None])) if whole else None
+    return out
