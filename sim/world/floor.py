@@ -61,6 +61,7 @@ class Floor:
         self.exited: set[str] = set()
         self.serving: Serving | None = None
         self.dues: list[Callable[[], None]] = []
+        self._deserted = False
         self.reviews = 0.0
         self.last_report_day = 0.0
         self._settled_day = 0.0
@@ -149,7 +150,8 @@ class Floor:
         self.exited.add(provider)
         self.withdraw(self.own(provider))
         self.event("exit", provider, detail=detail)
-        if not self.board.on_sale.any():
+        if not self.board.on_sale.any() and not self._deserted:
+            self._deserted = True
             self.event("everybody_left", "market", detail=f"{provider} was the last; nothing is on sale")
 
     def event(self, kind: str, provider: str, offer: str = "", usd: float = 0.0, detail: str = "") -> None:
@@ -188,6 +190,7 @@ class Floor:
         """Close the interval: rows of the tables, entries in the books, cash."""
         day, board = self.day, self.board
         self.last_report_day = day
+        self._deserted &= not board.on_sale.any()
         for pay_due in self.dues:
             pay_due()
         rent_usd = self._close_fleets()
