@@ -11,4 +11,6 @@ class OpenRelease(Part):
     """A lab publishes the weights of a model that it offers; from then on the scenario's hosts may serve it."""
 
     offer: Name = Field(description="the own offer whose model is published; the offer itself stays as it is")
-    day: NotNegative | None = Field(description="day of the release, for good; null: it never happens")
+    day: NotNegative | None = Field(
+        description="for good, and not before the lab has released the offer; null, or no release: it never happens"
+    )

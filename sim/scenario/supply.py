@@ -105,6 +105,14 @@ def _wrong_openings(scenario: Scenario, source: str) -> Iterator[InputError]:
     for provider in scenario.providers:
         own = [offer.name for offer in provider.offers]
         opened = [part.offer for part in provider.lab.open_weights]
+        released = {part.offer: part.release_day for part in provider.lab.releases}
+        for part in provider.lab.open_weights:
+            made = released.get(part.offer)
+            if made is not None and part.day is not None and part.day < made:
+                field = f"provider {provider.name}: lab.open_weights.{part.offer}.day"
+                yield InputError(
+                    source, field, part.day, f"day {made:g}, its release, or later", "publish what is there"
+                )
         for name in opened:
             field = f"provider {provider.name}: lab.open_weights.offer"
             if name not in own:
