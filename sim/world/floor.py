@@ -169,7 +169,12 @@ class Floor:
         requests: float = 0.0,
         mtok: float = 0.0,
     ) -> None:
-        """One flow of money, in the books and in the cash of those who have a treasury."""
+        """One flow of money, in the books and in the cash of those who have a treasury.
+
+        What is served on a rented fleet is paid for by its rent: its compute costs nothing more, whoever asks for it.
+        """
+        if account == books.SERVING and self.serving is not None and self.serving.rent_pays(offer):
+            usd = 0.0
         self.ledger.post(self.day, account, payer, payee, usd, task_class, offer, requests, mtok)
         if payer in self.ledger.moved_usd:
             self.ledger.spend(payer, usd)

@@ -215,6 +215,10 @@ class Serving:
             self._work += served * state.work_s
         return served
 
+    def rent_pays(self, offer: str) -> bool:
+        """Whether the offer of that name is served on a rented fleet."""
+        return bool(self._paid_by_rent[self._board.index(offer)])
+
     def paid_cost_usd(self) -> np.ndarray:
         """USD per request that serving is paid with, (C, J): the board's cost, 0 where the rent pays for it."""
         return np.where(self._paid_by_rent, 0.0, self._board.cost_usd)

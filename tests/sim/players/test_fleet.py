@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
-from supply import account, events, play, raw_supply
+from supply import account, events, fleet, play, raw_supply
 
 from sim import metrics
-from sim.market import Outcome
+from sim.market import Market, Outcome
+from sim.scenario.load import parse_scenario
+from sim.shared.catalog import shipped_catalog
 
 USD_PER_REPLICA_DAY = 24.0
 
@@ -135,6 +137,48 @@ def test_a_cut_by_intervention_acts_from_its_day_on() -> None:
     dearer["interventions"] = [{"day": 50, "changes": [{"key": "providers.alpha.fleet.rent_usd_per_hour", "value": 2}]}]
     paid = account(play(dearer), "rent").query("payer == 'alpha'")["usd"].sum()
     assert paid == pytest.approx(20 * USD_PER_REPLICA_DAY * (50 + 2 * 50))
+
+
+def test_tokens_that_a_copier_buys_are_served_for_the_rent_too() -> None:
+    raw = raw_supply()
+    raw["providers"][1]["lab"] = {
+        "releases": [
+            {"offer": "beta-offer", "release_day": 30, "teacher_offer": "alpha-offer", "teacher_output_mtok": 100}
+        ]
+    }
+    outcome = play(raw)
+    bought = account(outcome, "teacher_tokens").iloc[0]
+    assert (bought["payer"], bought["payee"], bought["usd"]) == ("beta", "alpha", 200.0)
+    assert (account(outcome, "serving")["usd"] == 0.0).all()
+
+
+def test_waits_stand_on_the_board_where_customers_see_them() -> None:
+    market = Market(parse_scenario(raw_supply(replicas=3), "test"), shipped_catalog())
+    seen = market.board.delay_s.copy()
+    table = market.run().tables["fleet"].groupby("offer")["delay_s"].last()
+    assert (seen == 0.0).all()
+    assert market.board.delay_s.tolist() == [table["alpha-offer"], table["beta-offer"]]
+    assert market.board.delay_s[0] > 1.0
+
+
+def test_a_host_rents_while_it_is_in_the_market() -> None:
+    raw = raw_supply()
+    raw["hosts"] = [
+        {
+            "name": "host", "model": "alpha-model", "count_max": 2, "fixed_cost_usd_per_year": 1e3,
+            "fleet": fleet(replicas=10), "price": {"kind": "posted"}, "review_days": 20,
+            "list_price": {"kind": "stated", "input_usd_per_mtok": 0.4, "output_usd_per_mtok": 1.6},
+            "cost": {"kind": "fleet"},
+        }
+    ]  # fmt: skip
+    raw["providers"][0]["lab"] = {"open_weights": [{"offer": "alpha-offer", "day": 15}]}
+    change = {"key": "hosts.host.fixed_cost_usd_per_year", "value": 1e12}
+    raw["interventions"] = [{"day": 50, "changes": [change]}]
+    outcome = play(raw)
+    assert events(outcome, "entry")["day"].tolist() == [15.0, 15.0]
+    assert events(outcome, "leave")["day"].tolist() == [55.0, 55.0]
+    rent = account(outcome, "rent").query("payer == 'host-1'")["usd"].sum()
+    assert rent == pytest.approx(10 * USD_PER_REPLICA_DAY * 40)
 
 
 def test_who_left_pays_no_rent_and_when_all_have_left_the_tables_are_whole() -> None:

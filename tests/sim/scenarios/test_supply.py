@@ -12,6 +12,7 @@ from sim.results import RunResult
 from sim.runner import run
 from sim.scenario.load import load_scenario, parse_scenario
 from sim.scenario.population import Reviewing
+from sim.scenario.tasks import TaskClass
 from sim.shared.catalog import shipped_catalog
 
 NESTED = "nest_scale" in Reviewing.model_fields  # whether offers of equal weights are near substitutes
@@ -93,6 +94,21 @@ def test_a_lab_that_loses_its_accelerators_loses_revenue_and_its_rival_gains_sha
     assert share_of_beta(hit) > share_of_beta(whole) + 0.05
     rent = hit.tables["ledger"].query("account == 'rent' and payer == 'alpha'").set_index("day")["usd"]
     assert rent.loc[210.0] == pytest.approx(rent.loc[175.0])
+
+
+@pytest.mark.skipif("value_of_time_usd_per_s" not in TaskClass.model_fields, reason="waiting costs customers nothing")
+def test_customers_to_whom_waiting_costs_something_leave_the_lab_that_makes_them_wait() -> None:
+    def held(outages: bool) -> float:
+        def change(raw: dict[str, Any]) -> None:
+            for task in raw["tasks"]:
+                task["value_of_time_usd_per_s"] = 0.0005
+            if not outages:
+                raw["providers"][0]["fleet"]["outages"] = []
+
+        rows = table(played("capacity_shock", change), "demand", 224, 238)
+        return float(rows[rows["offer"] == "first"]["share_of_customers"].mean())
+
+    assert held(True) < held(False) - 0.05
 
 
 # -- mixture_of_experts -----------------------------------------------------------------------------------------
