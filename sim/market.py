@@ -13,11 +13,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import simpy
 
+from sim.players.entry import Entry
+from sim.players.fleet import Fleets
 from sim.players.lab import Labs
 from sim.players.opening import Opening, open_market
+from sim.players.pricing.foresight import Foresight
 from sim.players.pricing.policies import Owners
 from sim.players.pricing.reviews import PriceReviews
 from sim.players.revision import changed_fields, kept_parts, revise_board
+from sim.players.treasury import Treasuries
 from sim.scenario.load import later
 from sim.scenario.scenario import Scenario
 from sim.shared.catalog import Catalog
@@ -71,6 +75,10 @@ class Market:
         self._owners = Owners(scenario, self.board, self.beliefs, streams)
         self._reviews = PriceReviews(self.floor, self._owners, scenario)
         self._labs = Labs(self.floor, self._reviews.after_release)
+        self._fleets = Fleets(self.floor, scenario, streams)
+        self._treasuries = Treasuries(self.floor)
+        foresight = Foresight(self.board, self.beliefs, self._owners, scenario)
+        self._entry = Entry(self.floor, foresight, scenario, self._reviews.after_release)
 
     def run(self) -> Outcome:
         """Run to the horizon, check the books and make the tables.
@@ -92,6 +100,8 @@ class Market:
             self._labs.plan([provider])
             if self.floor.sells(provider.name):
                 self._reviews.start(provider.name)
+        self._treasuries.plan(self.scenario.providers)
+        self._entry.start()
         self.env.process(self._reports())
         for day, after in later(self.scenario):
             self.env.process(self._intervene(day, after))
@@ -107,15 +117,8 @@ class Market:
             yield self.env.timeout(max(count * self.scenario.report_days - self.env.now, 0.0))
             self.floor.settle()
             self.floor.report()
-            self._exits()
+            self._treasuries.exits()
             count += 1
-
-    def _exits(self) -> None:
-        """A provider whose cash is below its credit limit leaves; its customers choose again at once."""
-        for provider in self.scenario.providers:
-            cash = self.ledger.cash_usd(provider.name)
-            if provider.name not in self.floor.exited and cash < -provider.treasury.credit_limit_usd:
-                self.floor.leave(provider.name, f"cash {cash:.0f} USD")
 
     # -- interventions ------------------------------------------------------------------------------------------
 
@@ -132,6 +135,9 @@ class Market:
         self._owners.revise(self.scenario)
         self._reviews.revise(self.scenario)
         self._labs.plan(self.scenario.providers)
+        self._fleets.revise(self.scenario)
+        self._treasuries.plan(self.scenario.providers)
+        self._entry.revise(self.scenario)
         self._change_sale(before)
         for offer in relisted:
             self.floor.change_price(offer, self.board.list_price[:, offer].copy(), "intervention")
@@ -144,7 +150,7 @@ class Market:
 
         An offer that a lab has yet to release comes with its release.
         """
-        waiting = self._labs.waiting()
+        waiting = self._labs.waiting() | self._entry.waiting()
         for offer, (old, new) in enumerate(zip(before.offers, self.scenario.offers, strict=True)):
             if old.on_sale == new.on_sale or new.name in waiting or self.board.owners[offer] in self.floor.exited:
                 continue

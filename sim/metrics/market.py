@@ -93,12 +93,14 @@ def shares(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 def market(tables: Mapping[str, pd.DataFrame], by_offer: pd.DataFrame) -> pd.DataFrame:
     """The table `market`, from the run's tables and its table `shares`."""
     keys = [*RUN, "day"]
+    intervals = tables["welfare"][tables["welfare"]["day"] > 0].groupby(keys, sort=True).size().index
     whole = by_offer.groupby(keys, sort=True)[["mtok", "revenue_usd", "profit_usd"]].sum()
+    whole = whole.reindex(intervals, fill_value=0.0)  # a market that everybody has left sells nothing, and goes on
     suppliers = supplier_profits(tables["ledger"]).groupby(keys)["profit_usd"].sum()
     whole["profit_usd"] += suppliers.reindex(whole.index, fill_value=0.0)
     whole["margin"] = ratio(whole["profit_usd"], whole["revenue_usd"])
     providers = by_offer.groupby([*keys, "provider"])[["share_of_tokens", "share_of_dollars"]].sum() ** 2
-    hhi = providers.groupby(keys).sum()
+    hhi = providers.groupby(keys).sum().reindex(whole.index, fill_value=0.0)
     whole["hhi_tokens"], whole["hhi_dollars"] = hhi["share_of_tokens"], hhi["share_of_dollars"]
     whole["price_paid_usd_per_mtok"] = ratio(whole["revenue_usd"], whole["mtok"])
     whole["posted_price_index"] = _posted_index(tables, by_offer)

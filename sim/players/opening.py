@@ -16,6 +16,7 @@ from sim.scenario.population import Arrivals, Line
 from sim.scenario.prices import (
     CatalogCost,
     CatalogPrice,
+    FleetCost,
     ImpliedCost,
     MarkupPrice,
     ShareCost,
@@ -32,6 +33,7 @@ from sim.world.board import Board, make_board
 from sim.world.customers.expected import ExpectedCustomers
 from sim.world.customers.line import LineCustomers
 from sim.world.models import CACHED_RATIO, ResolvedModel, Vector, resolve_models
+from sim.world.serving import fleet_cost
 from sim.world.streams import Streams
 
 
@@ -55,9 +57,9 @@ def open_market(scenario: Scenario, catalog: Catalog, seed: int, catalog_draw: i
     """
     models = resolve_models(scenario, catalog, Streams(seed, 0), catalog_draw)
     board = make_board(scenario, models, list_prices(scenario, models))
-    released = {release.offer for provider in scenario.providers for release in provider.lab.releases}
+    waiting = scenario.waiting_offers
     board.on_sale[:] = [
-        offer.on_sale and offer.name not in released and not offer.wholesale for offer in scenario.offers
+        offer.on_sale and offer.name not in waiting and not offer.wholesale for offer in scenario.offers
     ]
     beliefs = _beliefs(scenario, board, Streams(seed, 0))
     clipped = _set_costs(scenario, models, board, beliefs)
@@ -94,8 +96,10 @@ def list_prices(scenario: Scenario, models: dict[str, ResolvedModel]) -> list[Ve
             price = model.list_price
         elif isinstance(part, MarkupPrice):
             cost = stated_vector(offer.cost) if isinstance(offer.cost, StatedCost) else model.cost
+            if isinstance(offer.cost, FleetCost):
+                cost = fleet_vector(scenario, offer)
             if cost is None or isinstance(offer.cost, ImpliedCost | ShareCost | TeacherCost | WholesaleCost):
-                raise _missing(scenario, offer, "list_price", "a cost that is stated or the catalog's")
+                raise _missing(scenario, offer, "list_price", "a cost that is stated, the catalog's or the fleet's")
             price = cost.times(1.0 + part.markup, 1.0 + part.markup)
         else:
             if model.teacher not in by_model:
@@ -130,6 +134,8 @@ def _set_costs(scenario: Scenario, models: dict[str, ResolvedModel], board: Boar
             if model.cost is None:
                 raise _missing(scenario, offer, "cost", "a cost of serving")
             board.set_cost(index, as_array(model.cost))
+        elif isinstance(part, FleetCost):
+            board.set_cost(index, as_array(fleet_vector(scenario, offer)))
         elif isinstance(part, WholesaleCost):
             board.set_cost(index, board.price[:, board.supplier_offer[index]])
     for provider in scenario.providers:
@@ -157,6 +163,15 @@ def _set_costs(scenario: Scenario, models: dict[str, ResolvedModel], board: Boar
                 raise _missing(scenario, offer, "cost", f"an offer of the teacher {model.teacher}")
             board.set_cost(board.index(offer.name), board.cost[:, teacher] * cost_ratio(model))
     return implied.clipped
+
+
+def fleet_vector(scenario: Scenario, offer: Offer) -> Vector:
+    """What a token of the offer costs on its provider's fleet; the scenario is known to say both."""
+    provider = next(part for part in scenario.providers if offer in part.offers)
+    shape = scenario.model_named(offer.model).shape
+    assert provider.fleet is not None
+    assert shape is not None
+    return fleet_cost(provider.fleet, shape, scenario.starts_on)
 
 
 def cost_ratio(model: ResolvedModel) -> np.ndarray:

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from sim.players.opening import as_array, cost_ratio, list_prices, stated_vector
-from sim.scenario.prices import CatalogCost, ShareCost, StatedCost, TeacherCost, WholesaleCost
+from sim.players.opening import as_array, cost_ratio, fleet_vector, list_prices, stated_vector
+from sim.scenario.prices import CatalogCost, FleetCost, ShareCost, StatedCost, TeacherCost, WholesaleCost
 from sim.scenario.scenario import Scenario
 from sim.shared.catalog import Catalog
 from sim.world.board import Board
@@ -89,6 +89,8 @@ def revise_board(
             board.set_cost(index, board.list_price[:, index] * part.share)
         elif isinstance(part, CatalogCost) and part != old_offer.cost and now.cost is not None:
             board.set_cost(index, as_array(now.cost))
+        elif isinstance(part, FleetCost):
+            board.set_cost(index, as_array(fleet_vector(after, new_offer)))
         elif isinstance(part, TeacherCost):
             _follow_teacher(board, after, index, part != old_offer.cost, was, now)
     return relisted

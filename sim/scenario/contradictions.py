@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sim.scenario.model import RelativeStudent, TransferredStudent
+from sim.scenario.model import MixtureStudent, RelativeStudent, TransferredStudent
 from sim.scenario.population import Line, PlaceColumn
 from sim.scenario.prices import (
     CatalogCost,
@@ -18,9 +18,11 @@ from sim.scenario.prices import (
     WholesaleCost,
 )
 from sim.scenario.scenario import Scenario
+from sim.scenario.supply import wrong_supply
 from sim.shared.errors import InputError
 
-RESERVED_NAMES = ("customers", "compute", "deadweight")  # payers and payees of the books that are no provider
+# Payers and payees of the books that are no provider.
+RESERVED_NAMES = ("customers", "compute", "deadweight", "investors", "others")
 MOST_LEARNED_STATES = 100_000  # joint prices of all learners of a market
 
 
@@ -34,6 +36,7 @@ def contradictions(scenario: Scenario, source: str) -> list[InputError]:
         *_wrong_line(scenario, source),
         *_wrong_wholesale(scenario, source),
         *_wrong_policies(scenario, source),
+        *wrong_supply(scenario, source),
     ]
 
 
@@ -63,7 +66,9 @@ def _unknown_models(scenario: Scenario, source: str) -> list[InputError]:
         if offer.model not in names:
             problems.append(InputError(source, f"offer {offer.name}: model", offer.model, listed, "name a model above"))
     for index, model in enumerate(scenario.models):
-        if isinstance(model, RelativeStudent | TransferredStudent) and model.teacher not in names[:index]:
+        if isinstance(model, RelativeStudent | TransferredStudent | MixtureStudent) and (
+            model.teacher not in names[:index]
+        ):
             problems.append(
                 InputError(
                     source,

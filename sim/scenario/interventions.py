@@ -20,6 +20,7 @@ from typing import Any
 from sim.scenario.paths import item_index
 from sim.scenario.providers import Distillation
 from sim.scenario.scenario import Change, Intervention, Scenario
+from sim.scenario.supply import closed_again
 from sim.shared.errors import InputError
 
 # Fields that are the market's frame: a path ending in, or leading through, one of these stays as it is.
@@ -33,6 +34,9 @@ _FRAME = {
     "offers": ("name", "model", "wholesale"),
     "treasury": ("cash_usd",),
     "releases": ("offer",),
+    "open_weights": ("offer",),
+    "hosts": ("name", "model", "count_max"),
+    "free_entry": ("name", "count_max"),
 }  # fmt: skip
 
 
@@ -87,11 +91,12 @@ def broken_past(before: Scenario, after: Scenario, day: float, source: str) -> l
                 InputError(source, f"{new.offer}: release_day", new.release_day, f"day {day:g} or later, or null",
                            "the past stays as it was")
             )  # fmt: skip
+    problems += closed_again(before, after, day, source)
     for old_offer, new_offer in zip(before.offers, after.offers, strict=True):
         if new_offer.cost != old_offer.cost and new_offer.cost.kind in ("implied", "wholesale"):
             problems.append(
                 InputError(source, f"offer {new_offer.name}: cost.kind", new_offer.cost.kind,
-                           "stated, share_of_list_price, catalog or teacher", "state the new cost")
+                           "stated, share_of_list_price, catalog, teacher or fleet", "state the new cost")
             )  # fmt: skip
     return problems
 
@@ -110,6 +115,9 @@ def _put(raw: dict[str, Any], change: Change, source: str) -> None:
             if place == len(steps):
                 raise InputError(source, "key", change.key, "a field of one item of the list", "name a field")
             node = node[found]
+            if isinstance(node, dict) and node.get("group"):
+                raise InputError(source, "key", change.key, f"fields of the group {node['group']}",
+                                 "it is made from the group: change that")  # fmt: skip
             continue
         if not isinstance(node, dict) or step not in node:
             known = ", ".join(node) if isinstance(node, dict) else "nothing: this is no part with fields"
@@ -144,7 +152,8 @@ def _shape(scenario: Scenario) -> list[object]:
         [task.name for task in scenario.tasks],
         [(model.name, model.kind) for model in scenario.models],
         [(part.name, [(offer.name, offer.model, offer.wholesale) for offer in part.offers],
-          [release.offer for release in part.lab.releases], part.treasury.cash_usd) for part in scenario.providers],
+          [release.offer for release in part.lab.releases], [opened.offer for opened in part.lab.open_weights],
+          part.treasury.cash_usd) for part in scenario.providers],
         scenario.population.kind,
         scenario.population.model_dump(include=set(_FRAME["population"])),
         [task.model_dump(include=set(_FRAME["tasks"])) for task in scenario.tasks],

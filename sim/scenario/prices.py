@@ -84,8 +84,15 @@ class WholesaleCost(Part):
     offer: Name = Field(description="name of another provider's offer with wholesale: true")
 
 
+class FleetCost(Part):
+    """What a token costs on the provider's fleet, by the shape of the offer's model; see `sim.scenario.fleet`."""
+
+    kind: Literal["fleet"]
+
+
 ServingCost = Annotated[
-    StatedCost | ShareCost | ImpliedCost | CatalogCost | TeacherCost | WholesaleCost, Field(discriminator="kind")
+    StatedCost | ShareCost | ImpliedCost | CatalogCost | TeacherCost | WholesaleCost | FleetCost,
+    Field(discriminator="kind"),
 ]
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from sim.scenario.base import Name, NotNegative, Part
+from sim.scenario.base import Name, NotNegative, Part, Positive
+from sim.scenario.fleet import Fleet
+from sim.scenario.open_weights import OpenRelease
 from sim.scenario.prices import CatalogPrice, ImpliedCost, ListPrice, PricePolicy, ServingCost
 
 
@@ -34,16 +36,31 @@ class Distillation(Part):
 
 
 class Lab(Part):
-    """Releases of distilled students. Offers that no release names are on sale from day 0."""
+    """Releases of distilled students, and of open weights. Offers that no release names are on sale from day 0."""
 
     releases: tuple[Distillation, ...] = ()
+    open_weights: tuple[OpenRelease, ...] = ()
+
+
+class FundingRound(Part):
+    """Money from investors on a day, if the provider is still there."""
+
+    day: NotNegative
+    usd: Positive
 
 
 class Treasury(Part):
-    """Cash on day 0 and how far it may go below zero before the provider leaves the market."""
+    """Cash on day 0, how far it may go below zero before the provider leaves the market, and dated funding rounds."""
 
     cash_usd: NotNegative = 1e9
     credit_limit_usd: NotNegative = 1e9
+    rounds: tuple[FundingRound, ...] = ()
+
+    @model_validator(mode="after")
+    def _no_two_alike(self) -> Treasury:
+        if len(set(self.rounds)) < len(self.rounds):
+            raise ValueError("two rounds of one day and amount are one round of both amounts")
+        return self
 
 
 class Provider(Part):
@@ -54,3 +71,5 @@ class Provider(Part):
     price: PricePolicy
     lab: Lab = Lab()
     treasury: Treasury = Treasury()
+    fleet: Fleet | None = Field(None, description="where offers with a cost of kind fleet are served")
+    group: str = Field("", description="the group of potential entrants that it was made from; not for files")

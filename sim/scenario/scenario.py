@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import Field, JsonValue, model_validator
 
 from sim.scenario.base import Name, NotNegative, Part, Positive
+from sim.scenario.entry import EntrantGroup, HostGroup, with_potential_entrants
 from sim.scenario.model import ModelSpec
 from sim.scenario.population import Population
 from sim.scenario.providers import Offer, Provider
@@ -54,6 +56,19 @@ class Scenario(Part):
         128, description="nodes of the owners' beliefs about demand, per task class"
     )
     interventions: tuple[Intervention, ...] = ()
+    hosts: tuple[HostGroup, ...] = Field((), description="potential hosts of open weights")
+    free_entry: tuple[EntrantGroup, ...] = Field((), description="potential newcomers with models of their own")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_potential_entrants(cls, raw: Any) -> Any:
+        return with_potential_entrants(raw) if isinstance(raw, Mapping) else raw
+
+    @property
+    def waiting_offers(self) -> frozenset[str]:
+        """Offers that are not on sale from day 0: a lab is to release them, or their provider is yet to enter."""
+        released = {release.offer for provider in self.providers for release in provider.lab.releases}
+        return frozenset(released | {offer.name for part in self.providers if part.group for offer in part.offers})
 
     @property
     def offers(self) -> tuple[Offer, ...]:

@@ -33,6 +33,7 @@ class Board:
         wholesale: offers that only other providers buy, shape (J,), bool.
         supplier_offer: the offer at wholesale that serves an offer, -1 for none; its price is the other's cost; (J,).
         company: customers who took an offer before, by class, where customers arrive one by one; shape (C, J).
+        delay_s: how long a request waits, shape (J,); fleets write it.
     """
 
     classes: list[str]
@@ -56,6 +57,7 @@ class Board:
     wholesale: np.ndarray
     supplier_offer: np.ndarray
     company: np.ndarray
+    delay_s: np.ndarray
 
     @property
     def offer_count(self) -> int:
@@ -98,7 +100,7 @@ def make_board(scenario: Scenario, models: dict[str, ResolvedModel], list_prices
 
     `reference_usd` is the median over offers that are on sale from day 0, so that a later entry does not move it.
     """
-    released = {release.offer for provider in scenario.providers for release in provider.lab.releases}
+    waiting = scenario.waiting_offers
     offers = scenario.offers
     names = [offer.name for offer in offers]
     tokens = np.array([[t.input_tokens, t.cached_input_tokens, t.output_tokens] for t in scenario.tasks])
@@ -108,7 +110,7 @@ def make_board(scenario: Scenario, models: dict[str, ResolvedModel], list_prices
     ).T.copy()
     price_usd = tokens @ price
     wholesale = np.array([offer.wholesale for offer in offers])
-    initial = np.array([offer.name not in released for offer in offers]) & ~wholesale
+    initial = np.array([offer.name not in waiting for offer in offers]) & ~wholesale
     reference = np.median(price_usd[:, initial] if initial.any() else price_usd, axis=1)
     owners = [provider.name for provider in scenario.providers for _ in provider.offers]
     provider_names = [provider.name for provider in scenario.providers]
@@ -136,4 +138,5 @@ def make_board(scenario: Scenario, models: dict[str, ResolvedModel], list_prices
             [names.index(offer.cost.offer) if isinstance(offer.cost, WholesaleCost) else -1 for offer in offers]
         ),
         company=np.zeros((len(scenario.tasks), len(offers))),
+        delay_s=np.zeros(len(offers)),
     )

@@ -6,7 +6,7 @@ What happened since the last report waits in columns and is closed into the tabl
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -17,6 +17,7 @@ from sim.world.board import Board
 from sim.world.customers.demand import Population
 from sim.world.ledger import Ledger
 from sim.world.recorder import Recorder
+from sim.world.serving import Serving
 
 
 class Watcher(Protocol):
@@ -42,6 +43,8 @@ class Floor:
         ledger: the books.
         recorder: rows of the tables.
         exited: providers that have left the market.
+        serving: the fleets that bound what is served; None where no provider has one.
+        dues: what players owe for an interval, paid when it is closed.
     """
 
     def __init__(
@@ -56,6 +59,9 @@ class Floor:
         self.ledger = Ledger(opening_usd)
         self.recorder = Recorder()
         self.exited: set[str] = set()
+        self.serving: Serving | None = None
+        self.dues: list[Callable[[], None]] = []
+        self._deserted = False
         self.reviews = 0.0
         self.last_report_day = 0.0
         self._settled_day = 0.0
@@ -96,11 +102,15 @@ class Floor:
             return
         demand = self.population.advance(self.board, self._settled_day, self.day)
         self._watcher.advance(self.board, self._settled_day, self.day)
+        requests, cost_usd = demand.requests, self.board.cost_usd
+        if self.serving is not None:
+            requests = self.serving.serve(requests, self.day - self._settled_day)
+            cost_usd = self.serving.paid_cost_usd()
         self._settled_day = self.day
-        self._requests += demand.requests
-        self._revenue_usd += demand.requests * self.board.price_usd
-        self._serving_usd += demand.requests * self.board.cost_usd
-        self._upstream_usd += demand.requests * self.board.cost_usd[:, self.board.supplier_offer]
+        self._requests += requests
+        self._revenue_usd += requests * self.board.price_usd
+        self._serving_usd += requests * cost_usd
+        self._upstream_usd += requests * cost_usd[:, self.board.supplier_offer]
         self._switching_usd += demand.switching_usd
         self.reviews += demand.reviews
 
@@ -140,6 +150,9 @@ class Floor:
         self.exited.add(provider)
         self.withdraw(self.own(provider))
         self.event("exit", provider, detail=detail)
+        if not self.board.on_sale.any() and not self._deserted:
+            self._deserted = True
+            self.event("everybody_left", "market", detail=f"{provider} was the last; nothing is on sale")
 
     def event(self, kind: str, provider: str, offer: str = "", usd: float = 0.0, detail: str = "") -> None:
         """One row of the table `events`."""
@@ -156,7 +169,12 @@ class Floor:
         requests: float = 0.0,
         mtok: float = 0.0,
     ) -> None:
-        """One flow of money, in the books and in the cash of those who have a treasury."""
+        """One flow of money, in the books and in the cash of those who have a treasury.
+
+        What is served on a rented fleet is paid for by its rent: its compute costs nothing more, whoever asks for it.
+        """
+        if account == books.SERVING and self.serving is not None and self.serving.rent_pays(offer):
+            usd = 0.0
         self.ledger.post(self.day, account, payer, payee, usd, task_class, offer, requests, mtok)
         if payer in self.ledger.moved_usd:
             self.ledger.spend(payer, usd)
@@ -177,6 +195,10 @@ class Floor:
         """Close the interval: rows of the tables, entries in the books, cash."""
         day, board = self.day, self.board
         self.last_report_day = day
+        self._deserted &= not board.on_sale.any()
+        for pay_due in self.dues:
+            pay_due()
+        rent_usd = self._close_fleets()
         occupancy = self.population.occupancy()
         share = occupancy[:, 1:] / occupancy.sum(axis=1, keepdims=True)
         mtok = board.tokens.sum(axis=1)
@@ -190,7 +212,7 @@ class Floor:
                 tokens = requests * board.tokens[c]
                 self.recorder.add(
                     "demand", day, task, board.offers[j], board.owners[j], requests, float(tokens[0]),
-                    float(tokens[1]), float(tokens[2]), revenue, serving, float(share[c, j]),
+                    float(tokens[1]), float(tokens[2]), revenue, serving + float(rent_usd[c, j]), float(share[c, j]),
                 )  # fmt: skip
                 if requests:
                     owner, sold = board.owners[j], requests * float(mtok[c])
@@ -207,6 +229,17 @@ class Floor:
         self._serving_usd[:] = 0.0
         self._upstream_usd[:] = 0.0
         self._switching_usd[:] = 0.0
+
+    def _close_fleets(self) -> np.ndarray:
+        """Pay the fleets' rent of the interval and write their rows; returns the rent by use, USD, shape (C, J)."""
+        if self.serving is None:
+            return np.zeros_like(self._requests)
+        rows, due_usd, by_use_usd = self.serving.close()
+        for row in rows:
+            self.recorder.add("fleet", self.day, *row)
+        for provider, usd in due_usd.items():
+            self.pay(books.RENT, provider, books.COMPUTE, usd)
+        return by_use_usd
 
     def _serve(self, c: int, j: int, requests: float, usd: float) -> None:
         """What serving cost: paid for compute, or to a supplier, who then pays for the compute."""

@@ -18,8 +18,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
 CUSTOMERS, COMPUTE, DEADWEIGHT = "customers", "compute", "deadweight"
+INVESTORS, OTHERS = "investors", "others"  # others: everybody outside the market whom a fixed cost is paid to
 RETAIL, SERVING, TRAINING, TEACHER_TOKENS, SWITCHING = "retail", "serving", "training", "teacher_tokens", "switching"
 WHOLESALE = "wholesale"  # tokens of it are those of the retail row once more: the balance counts retail alone
+
+RENT, FIXED, FUNDING = "rent", "fixed", "funding"  # a rented fleet's tokens are served at 0 and paid for by its rent
 
 
 class UnbalancedBooksError(AssertionError):

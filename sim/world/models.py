@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sim.scenario.model import CatalogModel, RelativeStudent, StatedModel, TransferredStudent
+from sim.scenario.model import CatalogModel, MixtureStudent, RelativeStudent, StatedModel, TransferredStudent
 from sim.scenario.scenario import Scenario
 from sim.shared.catalog import Catalog
 from sim.shared.errors import InputError
@@ -82,6 +82,8 @@ def resolve_models(scenario: Scenario, catalog: Catalog, streams: Streams, draw:
             resolved[spec.name] = _stated(spec, classes)
         elif isinstance(spec, RelativeStudent):
             resolved[spec.name] = _relative(spec, resolved[spec.teacher])
+        elif isinstance(spec, MixtureStudent):
+            resolved[spec.name] = _mixture(spec, resolved[spec.teacher], scenario)
         else:
             resolved[spec.name] = _transferred(spec, resolved[spec.teacher], catalog, classes, errors)
     return resolved
@@ -154,6 +156,24 @@ def _relative(spec: RelativeStudent, teacher: ResolvedModel) -> ResolvedModel:
         source=f"stated: {spec.quality_ratio:g} of {teacher.name}'s quality at {spec.cost_ratio:g} of its cost",
         input_cost_ratio=spec.cost_ratio,
         output_cost_ratio=spec.cost_ratio,
+    )
+
+
+def _mixture(spec: MixtureStudent, teacher: ResolvedModel, scenario: Scenario) -> ResolvedModel:
+    shape = scenario.model_named(spec.teacher).shape
+    assert shape is not None  # a contradiction otherwise
+    log_size = math.log(spec.dense_params(spec.shape) / spec.dense_params(shape))
+    theta = teacher.theta + spec.theta_per_log_size * log_size + spec.theta_gap
+    return ResolvedModel(
+        name=spec.name,
+        teacher=teacher.name,
+        theta=theta,
+        quality=np.array([quality_of_theta(float(value)) for value in theta]),
+        evidence="assumed",
+        source=(
+            f"assumed: a mixture of experts that counts as {spec.dense_params(spec.shape) / 1e9:.3g} billion dense "
+            f"parameters, distilled from {teacher.name}"
+        ),
     )
 
 

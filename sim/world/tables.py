@@ -37,7 +37,7 @@ OFFERS = TableSpec(
             "cost_basis",
             "text",
             "",
-            "how it is known: stated, catalog, share_of_list_price, implied, teacher, wholesale",
+            "how it is known: stated, catalog, share_of_list_price, implied, teacher, wholesale, fleet",
         ),
         Column("cost_clipped", "flag", "", "true where the implied cost left its bounds and was held at one"),
         Column("quality_evidence", "text", "", "measured, cited or assumed"),
@@ -55,7 +55,7 @@ PRICES = TableSpec(
         Column("price_input_usd_per_mtok", "number", "USD per Mtok", "posted price of fresh input"),
         Column("price_cached_usd_per_mtok", "number", "USD per Mtok", "posted price of cached input"),
         Column("price_output_usd_per_mtok", "number", "USD per Mtok", "posted price of output"),
-        Column("cause", "text", "", "start, release, review or intervention"),
+        Column("cause", "text", "", "start, release, review, entry or intervention"),
     ),
 )
 
@@ -72,7 +72,7 @@ DEMAND = TableSpec(
         Column("cached_mtok", "number", "Mtok", "cached input tokens served"),
         Column("output_mtok", "number", "Mtok", "output tokens served"),
         Column("revenue_usd", "number", "USD", "paid by customers"),
-        Column("serving_cost_usd", "number", "USD", "paid for compute, or to the supplier of a resold offer"),
+        Column("serving_cost_usd", "number", "USD", "paid for compute or, by use, as rent; or to a supplier"),
         Column("share_of_customers", "number", "fraction", "reference requests held on `day`, of all incl. none"),
     ),
 )
@@ -95,7 +95,13 @@ EVENTS = TableSpec(
     (
         *RUN_COLUMNS,
         _DAY,
-        Column("event", "text", "", "on_sale, release, intervention, exit, cycling (200 best responses moved)"),
+        Column(
+            "event",
+            "text",
+            "",
+            "on_sale, release, intervention, exit, everybody_left, cycling (200 best responses moved), funding; "
+            "a fleet's outage, restored, order, arrival, give_back; open_weights; entry, leave of hosts and newcomers",
+        ),
         Column("provider", "text", "", "who did it"),
         Column("offer", "text", "", "which offer", missing=True),
         Column("usd", "number", "USD", "money spent on it"),
@@ -109,7 +115,12 @@ LEDGER = TableSpec(
     (
         *RUN_COLUMNS,
         _DAY,
-        Column("account", "text", "", "retail, serving, wholesale, training, teacher_tokens or switching"),
+        Column(
+            "account",
+            "text",
+            "",
+            "retail, serving, wholesale, training, teacher_tokens, switching, rent, fixed or funding",
+        ),
         Column("payer", "text", "", "who paid"),
         Column("payee", "text", "", "who was paid"),
         Column("task_class", "text", "", "kind of work", missing=True),
@@ -126,4 +137,25 @@ TREASURY = TableSpec(
     (*RUN_COLUMNS, _DAY, Column("provider", "text", "", "whose cash"), Column("cash_usd", "number", "USD", "cash")),
 )
 
-MARKET_TABLES = (OFFERS, PRICES, DEMAND, WELFARE, EVENTS, LEDGER, TREASURY)
+FLEET = TableSpec(
+    "fleet",
+    "one offer on a provider's fleet over one interval; the fleet's own figures stand beside each of its offers",
+    (
+        *RUN_COLUMNS,
+        _DAY,
+        Column("provider", "text", "", "whose fleet"),
+        Column("offer", "text", "", "offer served on it"),
+        Column("replicas", "number", "replicas", "installed on day; 0 where a fleet has no bound"),
+        Column("replicas_on_order", "number", "replicas", "ordered and yet to arrive"),
+        Column("replicas_out", "number", "replicas", "lost to outages on day"),
+        Column("capacity_tokens_per_s", "number", "tokens/s", "of this offer alone, all kinds in the interval's mix"),
+        Column("utilisation", "number", "fraction", "of the working replicas, at the last review"),
+        Column("delay_s", "number", "s", "mean wait of a request; one that is refused waits until it gives up"),
+        Column("offered_mtok", "number", "Mtok", "asked for in the interval, resold offers included"),
+        Column("served_mtok", "number", "Mtok", "served"),
+        Column("refused_mtok", "number", "Mtok", "refused for want of capacity"),
+        Column("rent_usd", "number", "USD", "the fleet's rent, by use"),
+    ),
+)
+
+MARKET_TABLES = (OFFERS, PRICES, DEMAND, WELFARE, EVENTS, LEDGER, TREASURY, FLEET)
