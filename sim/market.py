@@ -13,10 +13,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import simpy
 
+from sim.players.forward_entry import ForwardEntrants
 from sim.players.lab import Labs
+from sim.players.make_or_buy import MakersOrBuyers
 from sim.players.opening import Opening, open_market
 from sim.players.pricing.policies import Owners
 from sim.players.pricing.reviews import PriceReviews
+from sim.players.reseller import Resellers
 from sim.players.revision import changed_fields, kept_parts, revise_board
 from sim.scenario.load import later
 from sim.scenario.scenario import Scenario
@@ -71,6 +74,9 @@ class Market:
         self._owners = Owners(scenario, self.board, self.beliefs, streams)
         self._reviews = PriceReviews(self.floor, self._owners, scenario)
         self._labs = Labs(self.floor, self._reviews.after_release)
+        self._resellers = Resellers(self.floor, self.beliefs, scenario, self._reviews.reprice)
+        chain = (self.floor, self.beliefs, self._resellers, scenario, self._reviews.after_release)
+        self._makers, self._entrants = MakersOrBuyers(*chain), ForwardEntrants(*chain)
 
     def run(self) -> Outcome:
         """Run to the horizon, check the books and make the tables.
@@ -92,11 +98,15 @@ class Market:
             self._labs.plan([provider])
             if self.floor.sells(provider.name):
                 self._reviews.start(provider.name)
+        self._resellers.start()
+        self._makers.start(self.scenario)
+        self._entrants.start(self.scenario)
         self.env.process(self._reports())
         for day, after in later(self.scenario):
             self.env.process(self._intervene(day, after))
         self.env.run(until=self.scenario.horizon_days)
         self.floor.settle()
+        self._resellers.close()
         if self.scenario.horizon_days > self.floor.last_report_day:
             self.floor.report()
         return self.ledger.check()
@@ -116,6 +126,7 @@ class Market:
             cash = self.ledger.cash_usd(provider.name)
             if provider.name not in self.floor.exited and cash < -provider.treasury.credit_limit_usd:
                 self.floor.leave(provider.name, f"cash {cash:.0f} USD")
+                self._resellers.supplier_left(provider.name)
 
     # -- interventions ------------------------------------------------------------------------------------------
 
@@ -132,6 +143,9 @@ class Market:
         self._owners.revise(self.scenario)
         self._reviews.revise(self.scenario)
         self._labs.plan(self.scenario.providers)
+        self._resellers.revise(self.scenario)
+        self._makers.start(self.scenario)
+        self._entrants.start(self.scenario)
         self._change_sale(before)
         for offer in relisted:
             self.floor.change_price(offer, self.board.list_price[:, offer].copy(), "intervention")

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from sim.scenario.base import Name, NotNegative, Part
 from sim.scenario.prices import CatalogPrice, ImpliedCost, ListPrice, PricePolicy, ServingCost
+from sim.scenario.reselling import Bargain, ForwardEntry, MakeOrBuy
 
 
 class Offer(Part):
@@ -18,6 +19,10 @@ class Offer(Part):
     fit_share: float = Field(0.0, description="taste for this offer in all customers, as a share of value")
     on_sale: bool = Field(True, description="false: withdrawn, from day 0 or, by an intervention, from its day on")
     wholesale: bool = Field(False, description="sold to other providers alone, whose cost is of kind wholesale")
+    bargain: Bargain | None = Field(None, description="of an offer at wholesale: its price is bargained with the buyer")
+    fallbacks: tuple[Name, ...] = Field(
+        (), description="of a resold offer: own offers of which the best is sold while the supplier does not serve it"
+    )
 
 
 class Distillation(Part):
@@ -54,3 +59,5 @@ class Provider(Part):
     price: PricePolicy
     lab: Lab = Lab()
     treasury: Treasury = Treasury()
+    make_or_buy: MakeOrBuy | None = Field(None, description="of a platform: whether to build its own model")
+    forward_entry: ForwardEntry | None = Field(None, description="of a supplier: whether to enter its buyer's business")

@@ -42,6 +42,7 @@ class Floor:
         ledger: the books.
         recorder: rows of the tables.
         exited: providers that have left the market.
+        earned_usd: price less cost of all requests served so far, below zero where they were subsidised; shape (C, J).
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Floor:
         self.recorder = Recorder()
         self.exited: set[str] = set()
         self.reviews = 0.0
+        self.earned_usd = np.zeros((board.class_count, board.offer_count))
         self.last_report_day = 0.0
         self._settled_day = 0.0
         self._requests = np.zeros((board.class_count, board.offer_count))
@@ -98,6 +100,7 @@ class Floor:
         self._watcher.advance(self.board, self._settled_day, self.day)
         self._settled_day = self.day
         self._requests += demand.requests
+        self.earned_usd += demand.requests * (self.board.price_usd - self.board.cost_usd)
         self._revenue_usd += demand.requests * self.board.price_usd
         self._serving_usd += demand.requests * self.board.cost_usd
         self._upstream_usd += demand.requests * self.board.cost_usd[:, self.board.supplier_offer]
@@ -113,11 +116,24 @@ class Floor:
         before = self.board.price_usd[:, offer].copy()
         self.board.set_price(offer, price)
         self.record_price(offer, cause)
+        self._tell(offer, before)
+        return True
+
+    def change_tariff(self, offer: int, tariff: np.ndarray) -> bool:
+        """What accounts pay over the posted price, by class (C,), with who notices; returns whether it changed."""
+        if np.array_equal(tariff, self.board.tariff[:, offer]):
+            return False
+        before = self.board.price_usd[:, offer].copy()
+        self.board.set_tariff(offer, tariff)
+        self._tell(offer, before)
+        return True
+
+    def _tell(self, offer: int, before: np.ndarray) -> None:
+        """Holders in the classes in which a request costs more than `before` (C,) notice it."""
         rose = self.board.price_usd[:, offer] > before * (1.0 + 1e-9)
         if rose.any():
             self._switching_usd += self.population.notice(self.board, offer, rose, self.day)
             self._watcher.notice(self.board, offer, rose, self.day)
-        return True
 
     def put_on_sale(self, offer: int, cause: str) -> None:
         """An offer comes to the market, or back to it; customers find it at their next review."""

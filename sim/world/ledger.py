@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 CUSTOMERS, COMPUTE, DEADWEIGHT = "customers", "compute", "deadweight"
 RETAIL, SERVING, TRAINING, TEACHER_TOKENS, SWITCHING = "retail", "serving", "training", "teacher_tokens", "switching"
+FEE = "fee"  # of a two-part contract, between a supplier and a platform
 WHOLESALE = "wholesale"  # tokens of it are those of the retail row once more: the balance counts retail alone
 
 

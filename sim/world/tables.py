@@ -55,7 +55,7 @@ PRICES = TableSpec(
         Column("price_input_usd_per_mtok", "number", "USD per Mtok", "posted price of fresh input"),
         Column("price_cached_usd_per_mtok", "number", "USD per Mtok", "posted price of cached input"),
         Column("price_output_usd_per_mtok", "number", "USD per Mtok", "posted price of output"),
-        Column("cause", "text", "", "start, release, review or intervention"),
+        Column("cause", "text", "", "start, release, review, intervention, deal or supply"),
     ),
 )
 
@@ -109,7 +109,7 @@ LEDGER = TableSpec(
     (
         *RUN_COLUMNS,
         _DAY,
-        Column("account", "text", "", "retail, serving, wholesale, training, teacher_tokens or switching"),
+        Column("account", "text", "", "retail, serving, wholesale, fee, training, teacher_tokens or switching"),
         Column("payer", "text", "", "who paid"),
         Column("payee", "text", "", "who was paid"),
         Column("task_class", "text", "", "kind of work", missing=True),
