@@ -160,7 +160,7 @@ class MakersOrBuyers:
         both = self._yearly(pair, lambda: _built_besides(board, offer))
         floor.put_on_sale(offer, "release")
         floor.event("release", name, build.offer, 0.0, build.route)
-        if alone > both:
+        if alone >= both * (1.0 - 1e-9):  # supply that adds nothing is not renewed
             self._resellers.drop(pair, offer)
         self._after_release(name)
 

@@ -61,3 +61,11 @@ class Provider(Part):
     treasury: Treasury = Treasury()
     make_or_buy: MakeOrBuy | None = Field(None, description="of a platform: whether to build its own model")
     forward_entry: ForwardEntry | None = Field(None, description="of a supplier: whether to enter its buyer's business")
+
+    @property
+    def waiting(self) -> frozenset[str]:
+        """Own offers that a build, an entry or a loss of supply may put on sale."""
+        builds = self.make_or_buy.builds if self.make_or_buy else ()
+        entry = [self.forward_entry.offer] if self.forward_entry else []
+        fallbacks = [name for offer in self.offers for name in offer.fallbacks]
+        return frozenset([*(build.offer for build in builds), *entry, *fallbacks])

@@ -106,6 +106,7 @@ def make_board(scenario: Scenario, models: dict[str, ResolvedModel], list_prices
     `reference_usd` is the median over offers that are on sale from day 0, so that a later entry does not move it.
     """
     released = {release.offer for provider in scenario.providers for release in provider.lab.releases}
+    released |= {name for provider in scenario.providers for name in provider.waiting}
     offers = scenario.offers
     names = [offer.name for offer in offers]
     tokens = np.array([[t.input_tokens, t.cached_input_tokens, t.output_tokens] for t in scenario.tasks])

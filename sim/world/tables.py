@@ -95,7 +95,13 @@ EVENTS = TableSpec(
     (
         *RUN_COLUMNS,
         _DAY,
-        Column("event", "text", "", "on_sale, release, intervention, exit, cycling (200 best responses moved)"),
+        Column(
+            "event",
+            "text",
+            "",
+            "on_sale, release, intervention, exit, cycling (200 best responses moved); subsidy, subsidy_ended, tariff; "
+            "deal, no_deal, fallback, cut_off; make_or_buy, build, forward_entry",
+        ),
         Column("provider", "text", "", "who did it"),
         Column("offer", "text", "", "which offer", missing=True),
         Column("usd", "number", "USD", "money spent on it"),
