@@ -15,11 +15,14 @@ import simpy
 
 from sim.players.entry import Entry
 from sim.players.fleet import Fleets
+from sim.players.forward_entry import ForwardEntrants
 from sim.players.lab import Labs
+from sim.players.make_or_buy import MakersOrBuyers
 from sim.players.opening import Opening, open_market
 from sim.players.pricing.foresight import Foresight
 from sim.players.pricing.policies import Owners
 from sim.players.pricing.reviews import PriceReviews
+from sim.players.reseller import Resellers
 from sim.players.revision import changed_fields, kept_parts, revise_board
 from sim.players.treasury import Treasuries
 from sim.scenario.load import later
@@ -79,6 +82,9 @@ class Market:
         self._treasuries = Treasuries(self.floor)
         foresight = Foresight(self.board, self.beliefs, self._owners, scenario)
         self._entry = Entry(self.floor, foresight, scenario, self._reviews.after_release)
+        self._resellers = Resellers(self.floor, self.beliefs, scenario, self._reviews.reprice)
+        chain = (self.floor, self.beliefs, self._resellers, scenario, self._reviews.after_release)
+        self._makers, self._entrants = MakersOrBuyers(*chain), ForwardEntrants(*chain)
 
     def run(self) -> Outcome:
         """Run to the horizon, check the books and make the tables.
@@ -102,11 +108,15 @@ class Market:
                 self._reviews.start(provider.name)
         self._treasuries.plan(self.scenario.providers)
         self._entry.start()
+        self._resellers.start()
+        self._makers.start(self.scenario)
+        self._entrants.start(self.scenario)
         self.env.process(self._reports())
         for day, after in later(self.scenario):
             self.env.process(self._intervene(day, after))
         self.env.run(until=self.scenario.horizon_days)
         self.floor.settle()
+        self._resellers.close()
         if self.scenario.horizon_days > self.floor.last_report_day:
             self.floor.report()
         return self.ledger.check()
@@ -117,7 +127,8 @@ class Market:
             yield self.env.timeout(max(count * self.scenario.report_days - self.env.now, 0.0))
             self.floor.settle()
             self.floor.report()
-            self._treasuries.exits()
+            for name in self._treasuries.exits():
+                self._resellers.supplier_left(name)
             count += 1
 
     # -- interventions ------------------------------------------------------------------------------------------
@@ -138,6 +149,9 @@ class Market:
         self._fleets.revise(self.scenario)
         self._treasuries.plan(self.scenario.providers)
         self._entry.revise(self.scenario)
+        self._resellers.revise(self.scenario)
+        self._makers.start(self.scenario)
+        self._entrants.start(self.scenario)
         self._change_sale(before)
         for offer in relisted:
             self.floor.change_price(offer, self.board.list_price[:, offer].copy(), "intervention")

@@ -34,9 +34,12 @@ class Treasuries:
             self._floor.pay(books.FUNDING, books.INVESTORS, name, part.usd)
             self._floor.event("funding", name, usd=part.usd)
 
-    def exits(self) -> None:
-        """A provider whose cash is below its credit limit leaves; its customers choose again at once."""
+    def exits(self) -> list[str]:
+        """Providers whose cash is below their credit limit leave; their customers choose again at once."""
+        left = []
         for name, provider in self._providers.items():
             cash = self._floor.ledger.cash_usd(name)
             if name not in self._floor.exited and cash < -provider.treasury.credit_limit_usd:
                 self._floor.leave(name, f"cash {cash:.0f} USD")
+                left.append(name)
+        return left

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sim.scenario.conduct import wrong_conduct
 from sim.scenario.model import MixtureStudent, RelativeStudent, TransferredStudent
 from sim.scenario.population import Line, PlaceColumn
 from sim.scenario.prices import (
@@ -37,6 +38,7 @@ def contradictions(scenario: Scenario, source: str) -> list[InputError]:
         *_wrong_wholesale(scenario, source),
         *_wrong_policies(scenario, source),
         *wrong_supply(scenario, source),
+        *wrong_conduct(scenario, source),
     ]
 
 

@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from sim.scenario.base import Fraction, Name, NotNegative, Part, Positive
+from sim.scenario.promotion import Penetration, Tiers, ValueBased
+from sim.scenario.reviewed import BestResponse, Reviewed
 
 
 class StatedPrice(Part):
@@ -96,13 +98,6 @@ ServingCost = Annotated[
 ]
 
 
-class Reviewed(Part):
-    """A policy with its own review period."""
-
-    review_days: Positive = Field(90.0, description="days between two reviews of the price")
-    first_review_day: NotNegative = Field(30.0, description="day of the first review after the offer is on sale")
-
-
 class Posted(Part):
     """The list price, never changed."""
 
@@ -134,20 +129,6 @@ class Undercut(Reviewed):
     rival: Name = Field(description="name of the rival offer")
     by: Fraction = Field(description="share by which the rival's price is undercut")
     floor_markup: NotNegative = 0.0
-
-
-class BestResponse(Reviewed):
-    """The level of each own offer that maximises the owner's profit over all its offers, on its beliefs about demand.
-
-    `static`: everybody reviews now. `discounted`: the discounted profit along the occupancy path while the price
-    stands, which ends at a random time of mean `horizon_days`.
-    """
-
-    kind: Literal["best_response"]
-    mode: Literal["static", "discounted"] = "discounted"
-    horizon_days: Positive = 365.0
-    damping: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(0.0, description="share of the old log price that is kept")
-    least_gain: NotNegative = Field(1e-6, description="a price moves for a gain of at least this share of the profit")
 
 
 class Joint(Reviewed):
@@ -230,6 +211,17 @@ class QLearning(Reviewed):
 
 
 PricePolicy = Annotated[
-    Posted | CostPlus | Match | Undercut | BestResponse | Joint | Leader | ReactionTable | QLearning,
+    Posted
+    | CostPlus
+    | Match
+    | Undercut
+    | BestResponse
+    | Joint
+    | Leader
+    | ReactionTable
+    | QLearning
+    | Penetration
+    | ValueBased
+    | Tiers,
     Field(discriminator="kind"),
 ]

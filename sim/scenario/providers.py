@@ -8,6 +8,7 @@ from sim.scenario.base import Name, NotNegative, Part, Positive
 from sim.scenario.fleet import Fleet
 from sim.scenario.open_weights import OpenRelease
 from sim.scenario.prices import CatalogPrice, ImpliedCost, ListPrice, PricePolicy, ServingCost
+from sim.scenario.reselling import Bargain, ForwardEntry, MakeOrBuy
 
 
 class Offer(Part):
@@ -20,6 +21,10 @@ class Offer(Part):
     fit_share: float = Field(0.0, description="taste for this offer in all customers, as a share of value")
     on_sale: bool = Field(True, description="false: withdrawn, from day 0 or, by an intervention, from its day on")
     wholesale: bool = Field(False, description="sold to other providers alone, whose cost is of kind wholesale")
+    bargain: Bargain | None = Field(None, description="of an offer at wholesale: its price is bargained with the buyer")
+    fallbacks: tuple[Name, ...] = Field(
+        (), description="of a resold offer: own offers of which the best is sold while the supplier does not serve it"
+    )
 
 
 class Distillation(Part):
@@ -73,3 +78,13 @@ class Provider(Part):
     treasury: Treasury = Treasury()
     fleet: Fleet | None = Field(None, description="where offers with a cost of kind fleet are served")
     group: str = Field("", description="the group of potential entrants that it was made from; not for files")
+    make_or_buy: MakeOrBuy | None = Field(None, description="of a platform: whether to build its own model")
+    forward_entry: ForwardEntry | None = Field(None, description="of a supplier: whether to enter its buyer's business")
+
+    @property
+    def waiting(self) -> frozenset[str]:
+        """Own offers that a build, an entry or a loss of supply may put on sale."""
+        builds = self.make_or_buy.builds if self.make_or_buy else ()
+        entry = [self.forward_entry.offer] if self.forward_entry else []
+        fallbacks = [name for offer in self.offers for name in offer.fallbacks]
+        return frozenset([*(build.offer for build in builds), *entry, *fallbacks])

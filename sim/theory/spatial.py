@@ -7,6 +7,8 @@ quality (Shaked and Sutton 1982; Tirole 1988, 7.5.1):    utility x*q - p, x unif
     p1 = 2 q1 (q1 - q2)/(4 q1 - q2), p2 = q2 (q1 - q2)/(4 q1 - q2), demands 2 q1/(4 q1 - q2) and q1/(4 q1 - q2)
 double margin (Spengler 1950), demand 1 - p, supplier's cost c:      w = (1 + c)/2, p = (3 + c)/4;  integrated:
     p = (1 + c)/2
+Nash bargaining over w (Nash 1950), the supplier's weight b, nothing without a deal:      w = c + b (1 - c)/2,
+    p = (1 + w)/2; two-part: w = c, p = (1 + c)/2, and a fee that leaves the supplier b (1 - c)^2/4
 """
 
 from __future__ import annotations
@@ -70,6 +72,21 @@ def double_margin(cost: float = 0.0) -> Chain:
     wholesale, retail = (1.0 + cost) / 2.0, (3.0 + cost) / 4.0
     sold = 1.0 - retail
     return Chain(wholesale, retail, (wholesale - cost) * sold, (retail - wholesale) * sold)
+
+
+def bargained_margin(cost: float, weight: float) -> Chain:
+    """Both bargain over the wholesale price; `weight` is the supplier's, 1 for the double margin."""
+    wholesale = cost + weight * (1.0 - cost) / 2.0
+    retail = (1.0 + wholesale) / 2.0
+    sold = 1.0 - retail
+    return Chain(wholesale, retail, (wholesale - cost) * sold, (retail - wholesale) * sold)
+
+
+def two_part_chain(cost: float, weight: float) -> Chain:
+    """The wholesale price is the cost, and a fee leaves the supplier `weight` of the integrated chain's profit."""
+    retail = integrated_price(cost)
+    profit = (retail - cost) * (1.0 - retail)
+    return Chain(cost, retail, weight * profit, (1.0 - weight) * profit)
 
 
 def integrated_price(cost: float = 0.0) -> float:

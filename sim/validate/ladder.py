@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from sim.shared.catalog import Catalog
-from sim.validate import bertrand, customers, learning, pressure, queue, sequential, spatial, urn
+from sim.validate import bargaining, bertrand, customers, learning, pressure, queue, sequential, spatial, urn
 from sim.validate.case import Check
 from sim.validate.row import Row
 
@@ -31,6 +31,6 @@ def climb(catalog: Catalog, full: bool = False, on_check: Callable[[list[Row]], 
 
 def _markets() -> list[Check]:
     return [
-        *bertrand.checks(), *spatial.checks(), *sequential.checks(), *learning.checks(), *urn.checks(),
-        *customers.checks(), *pressure.checks(),
+        *bertrand.checks(), *spatial.checks(), *bargaining.checks(), *sequential.checks(), *learning.checks(),
+        *urn.checks(), *customers.checks(), *pressure.checks(),
     ]  # fmt: skip

@@ -1,7 +1,7 @@
 """The board: what is on sale, where, at which price and cost. The only state that customers and rivals see.
 
 Index j runs over all offers of the scenario in its order, released or not; index c over its task classes. A request of
-class c at offer j costs `price_usd[c, j]`, the class's tokens times the offer's price vector.
+class c at offer j costs `price_usd[c, j]`, the class's tokens times the offer's price vector and its tariff.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ class Board:
         on_sale: shape (J,), bool.
         wanted: offers that the scenario has on sale once they are released, shape (J,), bool.
         wholesale: offers that only other providers buy, shape (J,), bool.
+        tariff: what an account of the class pays on average over the posted price; 1 without tiers; shape (C, J).
         supplier_offer: the offer at wholesale that serves an offer, -1 for none; its price is the other's cost; (J,).
         company: customers who took an offer before, by class, where customers arrive one by one; shape (C, J).
         delay_s: how long a request waits, shape (J,); fleets write it.
@@ -55,6 +56,7 @@ class Board:
     reference_usd: np.ndarray
     identity: np.ndarray
     wholesale: np.ndarray
+    tariff: np.ndarray
     supplier_offer: np.ndarray
     company: np.ndarray
     delay_s: np.ndarray
@@ -80,10 +82,15 @@ class Board:
     def set_price(self, offer: int, price: np.ndarray) -> None:
         """Post a price vector (3,) in USD per Mtok; at wholesale it is the cost of those who buy there."""
         self.price[:, offer] = price
-        self.price_usd[:, offer] = self.tokens @ price
+        self.price_usd[:, offer] = self.tokens @ price * self.tariff[:, offer]
         if self.wholesale[offer]:
             for resold in np.flatnonzero(self.supplier_offer == offer):
                 self.set_cost(int(resold), price)
+
+    def set_tariff(self, offer: int, tariff: np.ndarray) -> None:
+        """What accounts of each class pay on average over the posted price, shape (C,)."""
+        self.tariff[:, offer] = tariff
+        self.set_price(offer, self.price[:, offer].copy())
 
     def set_cost(self, offer: int, cost: np.ndarray) -> None:
         """Set the marginal cost vector (3,) in USD per Mtok."""
@@ -134,6 +141,7 @@ def make_board(scenario: Scenario, models: dict[str, ResolvedModel], list_prices
         reference_usd=reference,
         identity=np.array([task.success == "identity" for task in scenario.tasks]),
         wholesale=wholesale,
+        tariff=np.ones_like(price_usd),
         supplier_offer=np.array(
             [names.index(offer.cost.offer) if isinstance(offer.cost, WholesaleCost) else -1 for offer in offers]
         ),

@@ -45,6 +45,7 @@ class Floor:
         exited: providers that have left the market.
         serving: the fleets that bound what is served; None where no provider has one.
         dues: what players owe for an interval, paid when it is closed.
+        earned_usd: price less cost of all requests served so far, below zero where they were subsidised; shape (C, J).
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Floor:
         self.dues: list[Callable[[], None]] = []
         self._deserted = False
         self.reviews = 0.0
+        self.earned_usd = np.zeros((board.class_count, board.offer_count))
         self.last_report_day = 0.0
         self._settled_day = 0.0
         self._requests = np.zeros((board.class_count, board.offer_count))
@@ -108,6 +110,7 @@ class Floor:
             cost_usd = self.serving.paid_cost_usd()
         self._settled_day = self.day
         self._requests += requests
+        self.earned_usd += requests * (self.board.price_usd - self.board.cost_usd)
         self._revenue_usd += requests * self.board.price_usd
         self._serving_usd += requests * cost_usd
         self._upstream_usd += requests * cost_usd[:, self.board.supplier_offer]
@@ -123,11 +126,24 @@ class Floor:
         before = self.board.price_usd[:, offer].copy()
         self.board.set_price(offer, price)
         self.record_price(offer, cause)
+        self._tell(offer, before)
+        return True
+
+    def change_tariff(self, offer: int, tariff: np.ndarray) -> bool:
+        """What accounts pay over the posted price, by class (C,), with who notices; returns whether it changed."""
+        if np.array_equal(tariff, self.board.tariff[:, offer]):
+            return False
+        before = self.board.price_usd[:, offer].copy()
+        self.board.set_tariff(offer, tariff)
+        self._tell(offer, before)
+        return True
+
+    def _tell(self, offer: int, before: np.ndarray) -> None:
+        """Holders in the classes in which a request costs more than `before` (C,) notice it."""
         rose = self.board.price_usd[:, offer] > before * (1.0 + 1e-9)
         if rose.any():
             self._switching_usd += self.population.notice(self.board, offer, rose, self.day)
             self._watcher.notice(self.board, offer, rose, self.day)
-        return True
 
     def put_on_sale(self, offer: int, cause: str) -> None:
         """An offer comes to the market, or back to it; customers find it at their next review."""

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 CUSTOMERS, COMPUTE, DEADWEIGHT = "customers", "compute", "deadweight"
 INVESTORS, OTHERS = "investors", "others"  # others: everybody outside the market whom a fixed cost is paid to
 RETAIL, SERVING, TRAINING, TEACHER_TOKENS, SWITCHING = "retail", "serving", "training", "teacher_tokens", "switching"
+FEE = "fee"  # of a two-part contract, between a supplier and a platform
 WHOLESALE = "wholesale"  # tokens of it are those of the retail row once more: the balance counts retail alone
 
 RENT, FIXED, FUNDING = "rent", "fixed", "funding"  # a rented fleet's tokens are served at 0 and paid for by its rent

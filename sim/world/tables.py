@@ -55,7 +55,7 @@ PRICES = TableSpec(
         Column("price_input_usd_per_mtok", "number", "USD per Mtok", "posted price of fresh input"),
         Column("price_cached_usd_per_mtok", "number", "USD per Mtok", "posted price of cached input"),
         Column("price_output_usd_per_mtok", "number", "USD per Mtok", "posted price of output"),
-        Column("cause", "text", "", "start, release, review, entry or intervention"),
+        Column("cause", "text", "", "start, release, review, entry, intervention, deal or supply"),
     ),
 )
 
@@ -100,7 +100,8 @@ EVENTS = TableSpec(
             "text",
             "",
             "on_sale, release, intervention, exit, everybody_left, cycling (200 best responses moved), funding; "
-            "a fleet's outage, restored, order, arrival, give_back; open_weights; entry, leave of hosts and newcomers",
+            "a fleet's outage, restored, order, arrival, give_back; open_weights; entry, leave of hosts and newcomers; "
+            "subsidy, subsidy_ended, tariff; deal, no_deal, fallback, cut_off; make_or_buy, build, forward_entry",
         ),
         Column("provider", "text", "", "who did it"),
         Column("offer", "text", "", "which offer", missing=True),
@@ -119,7 +120,7 @@ LEDGER = TableSpec(
             "account",
             "text",
             "",
-            "retail, serving, wholesale, training, teacher_tokens, switching, rent, fixed or funding",
+            "retail, serving, wholesale, fee, training, teacher_tokens, switching, rent, fixed or funding",
         ),
         Column("payer", "text", "", "who paid"),
         Column("payee", "text", "", "who was paid"),

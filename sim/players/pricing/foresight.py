@@ -15,8 +15,9 @@ import numpy as np
 from sim.players.pricing.beliefs import Beliefs, Outlook
 from sim.players.pricing.best_response import posted_level
 from sim.players.pricing.policies import Owners, within_bounds
-from sim.scenario.prices import BestResponse, CostPlus, Match, Undercut
+from sim.scenario.prices import CostPlus, Match, Undercut
 from sim.scenario.providers import Provider
+from sim.scenario.reviewed import BestResponse
 from sim.scenario.scenario import Scenario
 from sim.world.board import Board
 

@@ -20,10 +20,11 @@ LEAST_GAIN = 1e-9  # of the joint profit: a plan that brings less leaves the pri
 _COMMON = np.exp(np.linspace(math.log(1 / 8), math.log(8), 33))  # common factors tried before the search
 
 
-def joint_levels(board: Board, beliefs: Beliefs, partners: list[int]) -> dict[int, float]:
-    """The level of each offer in `partners` at the joint optimum, static; the board is left as it was."""
-    own = np.zeros(board.offer_count, dtype=bool)
-    own[partners] = True
+def joint_levels(board: Board, beliefs: Beliefs, partners: list[int], own: np.ndarray) -> dict[int, float]:
+    """The level of each offer in `partners` at the joint optimum, static; the board is left as it was.
+
+    `own` are the offers whose profit counts, shape (J,), bool: the partners', and those that resell their service.
+    """
     posted = board.price[:, partners].copy()
     start = np.log([posted_level(board, offer) for offer in partners])
     low, high = math.log(LOWEST_LEVEL), math.log(HIGHEST_LEVEL)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from sim.players.channel import margins_usd
 from sim.players.pricing.beliefs import Beliefs, Outlook, income_usd
 from sim.players.pricing.best_response import best_levels, posted_level, search_level
 from sim.world.board import Board
@@ -39,7 +40,7 @@ def leading_levels(board: Board, beliefs: Beliefs, own: list[int], followers: li
                     restore(every_follower)
                     board.set_price(moved, level * board.list_price[:, moved])
                     _answer(board, beliefs, followers)
-                    out[index] = income_usd(board, beliefs, _margins(board, own))
+                    out[index] = income_usd(board, beliefs, margins_usd(board, own))
                 return out
 
             levels[moved] = search_level(profits, posted_level(board, moved), LEAST_GAIN)
@@ -63,15 +64,3 @@ def _answer(board: Board, beliefs: Beliefs, followers: list[list[int]]) -> None:
                 board.set_price(offer, level * board.list_price[:, offer])
         if not moved or len(followers) == 1:
             return
-
-
-def _margins(board: Board, own: list[int]) -> np.ndarray:
-    """What a request brings to the leader: at own retail offers, and where others resell own service; shape (C, J)."""
-    out = np.zeros((board.class_count, board.offer_count))
-    for offer in range(board.offer_count):
-        supplier = int(board.supplier_offer[offer])
-        if supplier in own:
-            out[:, offer] = board.price_usd[:, supplier] - board.cost_usd[:, supplier]
-        elif offer in own and not board.wholesale[offer]:
-            out[:, offer] = board.price_usd[:, offer] - board.cost_usd[:, offer]
-    return out

@@ -42,7 +42,7 @@ class LineBeliefs:
     ) -> np.ndarray:
         """USD per day at each level of offer `moved`, shape (L,)."""
         profit = np.zeros(len(levels))
-        list_usd = board.tokens @ board.list_price[:, moved]
+        list_usd = board.tokens @ board.list_price[:, moved] * board.tariff[:, moved]
         for task in range(board.class_count):
             g = self._customers.geometry(board, task)
             _profits(

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sim.players.channel import as_one_line
 from sim.players.pricing.beliefs import Beliefs, Outlook
 from sim.players.pricing.best_response import HIGHEST_LEVEL, LOWEST_LEVEL, best_levels
 from sim.players.pricing.joint import joint_levels
 from sim.players.pricing.leader import leading_levels
 from sim.players.pricing.q_learning import Classroom
 from sim.players.pricing.reaction import Reaction
+from sim.players.pricing.value_based import value_level
 from sim.scenario.prices import (
-    BestResponse,
     CostPlus,
     Joint,
     Leader,
@@ -25,8 +26,11 @@ from sim.scenario.prices import (
     ReactionTable,
     Undercut,
 )
+from sim.scenario.promotion import Penetration, Tiers, ValueBased
 from sim.scenario.providers import Provider
+from sim.scenario.reviewed import BestResponse
 from sim.scenario.scenario import Scenario
+from sim.scenario.tariff import tariff_by_class
 from sim.shared.units import DAYS_PER_YEAR
 from sim.world.board import Board
 from sim.world.streams import Streams
@@ -42,6 +46,10 @@ class Posting:
 
 def outlook_of(policy: PricePolicy, discount_rate_per_year: float) -> Outlook:
     """How far the owner looks; policies that do not optimise are taken as static."""
+    if isinstance(policy, Penetration):
+        policy = policy.then
+    if isinstance(policy, Tiers) and policy.level is not None:
+        policy = policy.level
     if isinstance(policy, BestResponse) and policy.mode == "discounted":
         return Outlook(discount_rate_per_year / DAYS_PER_YEAR + 1.0 / policy.horizon_days)
     return Outlook(None)
@@ -56,6 +64,7 @@ class Owners:
             provider.name: [j for j, owner in enumerate(board.owners) if owner == provider.name]
             for provider in scenario.providers
         }
+        self._bargained: set[int] = set()
         self._classroom = Classroom(scenario, board, beliefs, streams)
         self._reactions: dict[str, Reaction] = {}
         self._equip(scenario)
@@ -72,14 +81,24 @@ class Owners:
         self._classroom.forget_profits()
 
     def _equip(self, scenario: Scenario) -> None:
+        self._bargained = {index for index, offer in enumerate(scenario.offers) if offer.bargain is not None}
         for provider in scenario.providers:
             policy = provider.price
             known = self._reactions.get(provider.name)
             if isinstance(policy, ReactionTable) and (known is None or known.policy is not policy):
                 self._reactions[provider.name] = Reaction(policy, provider.name, self._streams)
 
-    def review(self, provider: Provider, day: float) -> list[Posting]:
-        """The prices that an owner posts for those of its offers that are sold."""
+    def tariffs(self, provider: Provider) -> list[tuple[int, np.ndarray]]:
+        """Each own retail offer's tariff by class (C,); of owners without tiers, those that are to end."""
+        board = self._board
+        retail = [offer for offer in self._own[provider.name] if not board.wholesale[offer]]
+        if isinstance(provider.price, Tiers):
+            tariff = tariff_by_class(provider.price, self._scenario.tasks)
+            return [(offer, tariff) for offer in retail]
+        return [(offer, np.ones(board.class_count)) for offer in retail if (board.tariff[:, offer] != 1.0).any()]
+
+    def review(self, provider: Provider, day: float, subsidised: bool = False) -> list[Posting]:
+        """The prices that an owner posts for those of its offers that are sold; `subsidised` in a campaign."""
         policy, board, beliefs = provider.price, self._board, self._beliefs
         movable = self._sold(provider.name)
         if not movable or isinstance(policy, Posted):
@@ -100,17 +119,35 @@ class Owners:
         if isinstance(policy, Leader):
             followers = [self._sold(name) for name in policy.followers]
             return self._at(leading_levels(board, beliefs, movable, [part for part in followers if part]), movable)
+        if isinstance(policy, Penetration):
+            if subsidised:
+                return [Posting(offer, board.cost[:, offer] * (1.0 - policy.below_cost)) for offer in movable]
+            policy = policy.then
+        if isinstance(policy, ValueBased):
+            return self._by_value(policy, movable)
+        if isinstance(policy, Tiers):
+            if policy.level is None:
+                return [Posting(offer, board.list_price[:, offer].copy()) for offer in movable]
+            policy = policy.level
         return self._best_response(policy, provider.name, movable)
+
+    def _by_value(self, policy: ValueBased, movable: list[int]) -> list[Posting]:
+        board, requests = self._board, self._beliefs.requests_per_day(self._board)
+        levels = {
+            offer: value_level(self._scenario, board, offer, requests, policy.share, policy.floor_markup)
+            for offer in movable
+            if board.on_sale[offer]
+        }
+        return self._at(levels, movable)
 
     def _best_response(self, policy: BestResponse, name: str, movable: list[int]) -> list[Posting]:
         board = self._board
-        mine = np.zeros(board.offer_count, dtype=bool)
-        mine[self._own[name]] = True
-        mine &= board.on_sale
         outlook = outlook_of(policy, self._scenario.discount_rate_per_year)
         retail = [offer for offer in movable if board.on_sale[offer]]
+        with as_one_line(board, self._own[name]) as earns:
+            levels = best_levels(board, self._beliefs, earns, retail, outlook, policy.least_gain)
         out = []
-        for offer, level in best_levels(board, self._beliefs, mine, retail, outlook, policy.least_gain).items():
+        for offer, level in levels.items():
             posted = board.price[:, offer]
             target = level * board.list_price[:, offer]
             damped = np.where(target > 0, posted**policy.damping * target ** (1.0 - policy.damping), 0.0)
@@ -120,7 +157,9 @@ class Owners:
     def _joint(self, policy: Joint) -> dict[int, float]:
         partners = policy.partners or tuple(self._own)
         offers = [offer for name in self._own if name in partners for offer in self._own[name]]
-        return joint_levels(self._board, self._beliefs, [offer for offer in offers if self._board.on_sale[offer]])
+        with as_one_line(self._board, offers) as earns:
+            retail = [offer for offer in offers if self._board.on_sale[offer]]
+            return joint_levels(self._board, self._beliefs, retail, earns)
 
     def _at(self, levels: dict[int, float], movable: list[int]) -> list[Posting]:
         return [
@@ -129,7 +168,11 @@ class Owners:
 
     def _sold(self, name: str) -> list[int]:
         board = self._board
-        return [offer for offer in self._own[name] if board.on_sale[offer] or board.sells_wholesale(offer)]
+        return [
+            offer
+            for offer in self._own[name]
+            if board.on_sale[offer] or (board.sells_wholesale(offer) and offer not in self._bargained)
+        ]
 
 
 def _against(
@@ -137,8 +180,10 @@ def _against(
 ) -> list[Posting]:
     """The rival's vector less `by`, raised as a whole where it would fall below own cost times (1 + floor).
 
-    Of several own offers the one nearest to the rival in ability meets it; the others keep their prices.
+    Of several own offers on sale the one nearest to the rival in ability meets it; the others keep their prices, and
+    one at wholesale moves only where it is all that the owner sells.
     """
+    movable = [own for own in movable if board.on_sale[own]] or movable
     index = board.index(rival)
     if not board.on_sale[index]:
         return []

@@ -6,9 +6,12 @@ from collections.abc import Generator
 
 import simpy
 
+from sim.players.pricing.campaigns import Campaigns
 from sim.players.pricing.policies import Owners, within_bounds
-from sim.scenario.prices import BestResponse, Joint, Posted, PricePolicy, Reviewed
+from sim.scenario.prices import Joint, Posted, PricePolicy
+from sim.scenario.promotion import Penetration
 from sim.scenario.providers import Provider
+from sim.scenario.reviewed import BestResponse, Reviewed
 from sim.scenario.scenario import Scenario
 from sim.world.floor import Floor
 
@@ -20,6 +23,7 @@ class PriceReviews:
 
     def __init__(self, floor: Floor, owners: Owners, scenario: Scenario) -> None:
         self._floor, self._owners = floor, owners
+        self._campaigns = Campaigns(floor)
         self._providers: dict[str, Provider] = {}
         self._reviewing: dict[str, PricePolicy] = {}
         self.revise(scenario)
@@ -37,12 +41,24 @@ class PriceReviews:
 
     def post(self, name: str, cause: str) -> bool:
         """Post what the owner's policy says now; returns whether a price moved. The floor is settled."""
-        board = self._floor.board
+        board, provider = self._floor.board, self._providers[name]
         moved = False
-        for posting in self._owners.review(self._providers[name], self._floor.day):
+        for offer, tariff in self._owners.tariffs(provider):
+            if self._floor.change_tariff(offer, tariff):
+                paid = ", ".join(f"{task} {share:.3f}" for task, share in zip(board.classes, tariff, strict=True))
+                self._floor.event("tariff", name, board.offers[offer], detail=f"paid over posted: {paid}")
+        subsidised = isinstance(provider.price, Penetration) and self._campaigns.runs(provider, provider.price)
+        for posting in self._owners.review(provider, self._floor.day, subsidised):
             price = within_bounds(posting.price, board.list_price[:, posting.offer])
             moved |= self._floor.change_price(posting.offer, price, cause)
         return moved
+
+    def reprice(self, name: str, cause: str) -> None:
+        """An owner whose costs or line have changed prices anew, where it prices at all."""
+        if name not in self._floor.exited and not isinstance(self._providers[name].price, Posted):
+            self._floor.settle()
+            self.post(name, cause)
+            self.start(name)
 
     def after_release(self, name: str) -> None:
         """An owner that has released something prices its whole line anew, and reviews it from now on."""
@@ -59,4 +75,10 @@ class PriceReviews:
             moves = moves + 1 if self.post(name, "review") else 0
             if moves == ROUNDS_UNTIL_CYCLING and isinstance(policy, BestResponse | Joint):
                 self._floor.event("cycling", name, detail=f"{moves} moves")
-            yield self._floor.env.timeout(policy.review_days)
+            yield self._floor.env.timeout(self._pause_days(name, policy))
+
+    def _pause_days(self, name: str, policy: Reviewed) -> float:
+        """Days to the next review; after a campaign those of the policy that follows it."""
+        if isinstance(policy, Penetration) and self._campaigns.ended(name):
+            return policy.then.review_days
+        return policy.review_days

@@ -15,7 +15,7 @@ from dashboard import cli
 from sim.scenario.load import parse_scenario
 from sim.scenario.scenario import Scenario
 from sim.shared.catalog import Catalog, shipped_catalog
-from sim.validate import bertrand, customers, ladder, learning, pressure, queue, sequential, spatial, urn
+from sim.validate import bargaining, bertrand, customers, ladder, learning, pressure, queue, sequential, spatial, urn
 from sim.validate.case import Check
 from sim.validate.row import Row, mean_row
 
@@ -28,8 +28,10 @@ QUICK = (
     "two qualities, 1 and 0.5",
     "double margin, cost 0.2",
     "integrated chain, cost 0",
+    "bargaining, weight 0.5, cost 0.2",
+    "two-part, weight 0.5, cost 0",
 )
-MODULES = (bertrand, spatial, sequential, learning, urn, customers, pressure)
+MODULES = (bertrand, spatial, bargaining, sequential, learning, urn, customers, pressure)
 
 
 def is_quick(check: Check) -> bool:

@@ -1,0 +1,122 @@
+"""A supplier's entry into its buyer's business, and whether it goes on supplying, by net present value (USD).
+
+    stay out   Pi/r           enter and supply   -F + Pi A(T) + exp(-r T) Pi_enter/r
+                              enter and cut      the same with Pi_cut
+
+Pi are expected yearly incomes of the supplier, retail and wholesale, with the retail prices of both answering one
+another; the wholesale price stands.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Generator
+
+import simpy
+
+from sim.players.bargaining import Pair, cut, without_deal
+from sim.players.channel import answer, hypothetical, income
+from sim.players.pricing.beliefs import Beliefs
+from sim.players.reseller import Resellers, owner_named
+from sim.scenario.reselling import ForwardEntry
+from sim.scenario.scenario import Scenario
+from sim.shared.units import DAYS_PER_YEAR
+from sim.world import ledger as books
+from sim.world.floor import Floor
+
+
+class ForwardEntrants:
+    """The suppliers that think about their buyers' business."""
+
+    def __init__(
+        self,
+        floor: Floor,
+        beliefs: Beliefs,
+        resellers: Resellers,
+        scenario: Scenario,
+        after_release: Callable[[str], None],
+    ) -> None:
+        self._floor, self._beliefs, self._resellers = floor, beliefs, resellers
+        self._after_release = after_release
+        self._scenario = scenario
+        self._thinking: dict[str, ForwardEntry] = {}
+        self._entered: set[str] = set()
+
+    def start(self, scenario: Scenario) -> None:
+        """Let every supplier of the scenario decide from now on, unless it does so by the same part already."""
+        self._scenario = scenario
+        for provider in scenario.providers:
+            part = provider.forward_entry
+            if part is None:
+                self._thinking.pop(provider.name, None)
+            elif self._thinking.get(provider.name) != part:
+                self._thinking[provider.name] = part
+                self._floor.env.process(self._decisions(provider.name, part))
+
+    def _decisions(self, name: str, part: ForwardEntry) -> Generator[simpy.Event, None, None]:
+        floor = self._floor
+        yield floor.env.timeout(max(part.first_review_day - floor.day, 0.0))
+        while self._thinking.get(name) == part and name not in floor.exited and name not in self._entered:
+            floor.settle()
+            if self._decide(name, part):
+                self._entered.add(name)
+                floor.env.process(self._entry(name, part))
+                return
+            yield floor.env.timeout(part.review_days)
+
+    def _decide(self, name: str, part: ForwardEntry) -> bool:
+        floor, rate = self._floor, self._scenario.discount_rate_per_year
+        out, enter, enter_and_cut = self._yearly(name, part)
+        years = part.build_days / DAYS_PER_YEAR
+        later = math.exp(-rate * years) / rate
+        until = out * (1.0 - math.exp(-rate * years)) / rate
+        best = max(enter, enter_and_cut) if part.may_cut else enter
+        stay, go = out / rate, -part.cost_usd + until + later * best
+        treasury = owner_named(self._scenario, name).treasury
+        ready = floor.ledger.cash_usd(name) + treasury.credit_limit_usd
+        words = f"net present value, USD: stay out {stay:.6g}, enter {go:.6g}"
+        if part.may_cut:
+            words += ", and cut supply" if enter_and_cut > enter else ", and go on supplying"
+        go_ahead = go > stay and part.cost_usd <= ready
+        floor.event("forward_entry", name, part.offer, 0.0, words)
+        return go_ahead
+
+    def _entry(self, name: str, part: ForwardEntry) -> Generator[simpy.Event, None, None]:
+        floor, board = self._floor, self._floor.board
+        if part.cost_usd:
+            floor.pay(books.TRAINING, name, books.COMPUTE, part.cost_usd, "", part.offer)
+        floor.event("build", name, part.offer, part.cost_usd, "forward entry")
+        yield floor.env.timeout(part.build_days)
+        if name in floor.exited:
+            return
+        floor.settle()
+        _, enter, enter_and_cut = self._yearly(name, part)
+        floor.put_on_sale(board.index(part.offer), "release")
+        floor.event("release", name, part.offer, 0.0, "forward entry")
+        self._after_release(name)
+        if part.may_cut and enter_and_cut > enter:
+            for pair in self._pairs(name):
+                if self._resellers.supplied(pair):
+                    self._resellers.cut_off(pair.wholesale)
+
+    def _yearly(self, name: str, part: ForwardEntry) -> tuple[float, float, float]:
+        """Expected yearly incomes: as it is, after the entry, and after an entry that cuts supply."""
+        board, pairs = self._floor.board, self._pairs(name)
+        own = self._floor.own(name)
+        groups = [own, *(pair.buyer for pair in pairs)]
+        fallbacks = [without_deal(board, self._beliefs, pair)[2] for pair in pairs]
+
+        def earned(enter: bool, cut_off: bool) -> float:
+            with hypothetical(board):
+                if enter:
+                    board.on_sale[board.index(part.offer)] = True
+                for pair, fallback in zip(pairs, fallbacks, strict=True):
+                    if cut_off and self._resellers.supplied(pair):
+                        cut(board, pair, fallback)
+                answer(board, self._beliefs, groups)
+                return income(board, self._beliefs, own) * DAYS_PER_YEAR
+
+        return earned(False, False), earned(True, False), earned(True, True)
+
+    def _pairs(self, name: str) -> list[Pair]:
+        return [pair for pair in self._resellers.pairs() if pair.supplier_name == name]
