@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import simpy
 
+from sim.players.development import Development
 from sim.players.lab import Labs
 from sim.players.opening import Opening, open_market
 from sim.players.pricing.policies import Owners
@@ -71,6 +72,7 @@ class Market:
         self._owners = Owners(scenario, self.board, self.beliefs, streams)
         self._reviews = PriceReviews(self.floor, self._owners, scenario)
         self._labs = Labs(self.floor, self._reviews.after_release)
+        self._development = Development(self.floor, self.beliefs, streams, self._reviews.after_release)
 
     def run(self) -> Outcome:
         """Run to the horizon, check the books and make the tables.
@@ -87,6 +89,7 @@ class Market:
         Raises:
             UnbalancedBooksError: if the books do not balance to 1e-9; an error in this program.
         """
+        self._development.plan(self.scenario)
         self.floor.open()
         for provider in self.scenario.providers:
             self._labs.plan([provider])
@@ -132,6 +135,7 @@ class Market:
         self._owners.revise(self.scenario)
         self._reviews.revise(self.scenario)
         self._labs.plan(self.scenario.providers)
+        self._development.plan(self.scenario)
         self._change_sale(before)
         for offer in relisted:
             self.floor.change_price(offer, self.board.list_price[:, offer].copy(), "intervention")
@@ -144,7 +148,7 @@ class Market:
 
         An offer that a lab has yet to release comes with its release.
         """
-        waiting = self._labs.waiting()
+        waiting = self._labs.waiting() | self._development.waiting()
         for offer, (old, new) in enumerate(zip(before.offers, self.scenario.offers, strict=True)):
             if old.on_sale == new.on_sale or new.name in waiting or self.board.owners[offer] in self.floor.exited:
                 continue

@@ -55,7 +55,7 @@ def open_market(scenario: Scenario, catalog: Catalog, seed: int, catalog_draw: i
     """
     models = resolve_models(scenario, catalog, Streams(seed, 0), catalog_draw)
     board = make_board(scenario, models, list_prices(scenario, models))
-    released = {release.offer for provider in scenario.providers for release in provider.lab.releases}
+    released = scenario.waiting_offers
     board.on_sale[:] = [
         offer.on_sale and offer.name not in released and not offer.wholesale for offer in scenario.offers
     ]

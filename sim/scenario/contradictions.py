@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sim.scenario.lab_contradictions import wrong_labs
 from sim.scenario.model import RelativeStudent, TransferredStudent
 from sim.scenario.population import Line, PlaceColumn
 from sim.scenario.prices import (
@@ -20,7 +21,12 @@ from sim.scenario.prices import (
 from sim.scenario.scenario import Scenario
 from sim.shared.errors import InputError
 
-RESERVED_NAMES = ("customers", "compute", "deadweight")  # payers and payees of the books that are no provider
+RESERVED_NAMES = (
+    "customers",
+    "compute",
+    "deadweight",
+    "brokers",
+)  # payers and payees of the books that are no provider
 MOST_LEARNED_STATES = 100_000  # joint prices of all learners of a market
 
 
@@ -34,6 +40,7 @@ def contradictions(scenario: Scenario, source: str) -> list[InputError]:
         *_wrong_line(scenario, source),
         *_wrong_wholesale(scenario, source),
         *_wrong_policies(scenario, source),
+        *wrong_labs(scenario, source),
     ]
 
 

@@ -33,6 +33,9 @@ _FRAME = {
     "offers": ("name", "model", "wholesale"),
     "treasury": ("cash_usd",),
     "releases": ("offer",),
+    "students": ("offer", "waits"),
+    "reinforcement": ("offer",),
+    "research": ("successors",),
 }  # fmt: skip
 
 
@@ -158,6 +161,9 @@ def _shape(scenario: Scenario) -> list[object]:
         [(model.name, model.kind) for model in scenario.models],
         [(part.name, [(offer.name, offer.model, offer.wholesale) for offer in part.offers],
           [release.offer for release in part.lab.releases], part.treasury.cash_usd) for part in scenario.providers],
+        sorted(scenario.waiting_offers),
+        [([part.offer for part in provider.lab.students], [part.offer for part in provider.lab.reinforcement])
+         for provider in scenario.providers],
         scenario.population.kind,
         scenario.population.model_dump(include=set(_FRAME["population"])),
         [task.model_dump(include=set(_FRAME["tasks"])) for task in scenario.tasks],

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from sim.scenario.access import Access, Open
 from sim.scenario.base import Name, NotNegative, Part
 from sim.scenario.prices import CatalogPrice, ImpliedCost, ListPrice, PricePolicy, ServingCost
+from sim.scenario.research import Research
+from sim.scenario.students import Reinforcement, Student
 
 
 class Offer(Part):
@@ -34,9 +37,24 @@ class Distillation(Part):
 
 
 class Lab(Part):
-    """Releases of distilled students. Offers that no release names are on sale from day 0."""
+    """Dated releases of distilled students, and what moves abilities as a matter of decisions.
+
+    Offers that no part names as waiting are on sale from day 0.
+    """
 
     releases: tuple[Distillation, ...] = ()
+    research: Research | None = None
+    students: tuple[Student, ...] = ()
+    reinforcement: tuple[Reinforcement, ...] = ()
+
+    @property
+    def waiting_offers(self) -> tuple[str, ...]:
+        """Offers that are not on sale before this lab releases them."""
+        return (
+            *(release.offer for release in self.releases),
+            *(student.offer for student in self.students if student.waits),
+            *(self.research.successors if self.research is not None else ()),
+        )
 
 
 class Treasury(Part):
@@ -54,3 +72,4 @@ class Provider(Part):
     price: PricePolicy
     lab: Lab = Lab()
     treasury: Treasury = Treasury()
+    access: Access = Open()

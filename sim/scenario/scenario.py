@@ -61,6 +61,11 @@ class Scenario(Part):
         return tuple(offer for provider in self.providers for offer in provider.offers)
 
     @property
+    def waiting_offers(self) -> frozenset[str]:
+        """Offers that are not on sale before a lab releases them."""
+        return frozenset(name for provider in self.providers for name in provider.lab.waiting_offers)
+
+    @property
     def sha256(self) -> str:
         """Hash of the content; equal scenarios have equal hashes however their files are laid out."""
         return sha256_of_json(self.model_dump(mode="json"))

@@ -29,6 +29,7 @@ class Board:
         reference_usd: the price pbar of a request at which volume is x0, by class, shape (C,).
         fit_share: taste for an offer, as a share of value, shape (J,).
         on_sale: shape (J,), bool.
+        refused_share: share of its customers' requests that an offer does not serve, shape (J,).
         wanted: offers that the scenario has on sale once they are released, shape (J,), bool.
         wholesale: offers that only other providers buy, shape (J,), bool.
         supplier_offer: the offer at wholesale that serves an offer, -1 for none; its price is the other's cost; (J,).
@@ -56,6 +57,7 @@ class Board:
     wholesale: np.ndarray
     supplier_offer: np.ndarray
     company: np.ndarray
+    refused_share: np.ndarray
 
     @property
     def offer_count(self) -> int:
@@ -98,7 +100,7 @@ def make_board(scenario: Scenario, models: dict[str, ResolvedModel], list_prices
 
     `reference_usd` is the median over offers that are on sale from day 0, so that a later entry does not move it.
     """
-    released = {release.offer for provider in scenario.providers for release in provider.lab.releases}
+    released = scenario.waiting_offers
     offers = scenario.offers
     names = [offer.name for offer in offers]
     tokens = np.array([[t.input_tokens, t.cached_input_tokens, t.output_tokens] for t in scenario.tasks])
@@ -136,4 +138,5 @@ def make_board(scenario: Scenario, models: dict[str, ResolvedModel], list_prices
             [names.index(offer.cost.offer) if isinstance(offer.cost, WholesaleCost) else -1 for offer in offers]
         ),
         company=np.zeros((len(scenario.tasks), len(offers))),
+        refused_share=np.zeros(len(offers)),
     )

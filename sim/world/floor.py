@@ -97,10 +97,11 @@ class Floor:
         demand = self.population.advance(self.board, self._settled_day, self.day)
         self._watcher.advance(self.board, self._settled_day, self.day)
         self._settled_day = self.day
-        self._requests += demand.requests
-        self._revenue_usd += demand.requests * self.board.price_usd
-        self._serving_usd += demand.requests * self.board.cost_usd
-        self._upstream_usd += demand.requests * self.board.cost_usd[:, self.board.supplier_offer]
+        served = demand.requests * (1.0 - self.board.refused_share)
+        self._requests += served
+        self._revenue_usd += served * self.board.price_usd
+        self._serving_usd += served * self.board.cost_usd
+        self._upstream_usd += served * self.board.cost_usd[:, self.board.supplier_offer]
         self._switching_usd += demand.switching_usd
         self.reviews += demand.reviews
 

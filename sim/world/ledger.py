@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 CUSTOMERS, COMPUTE, DEADWEIGHT = "customers", "compute", "deadweight"
+BROKERS = "brokers"  # who sell accounts to those who copy
 RETAIL, SERVING, TRAINING, TEACHER_TOKENS, SWITCHING = "retail", "serving", "training", "teacher_tokens", "switching"
+RESEARCH, ACCOUNTS = "research", "accounts"
 WHOLESALE = "wholesale"  # tokens of it are those of the retail row once more: the balance counts retail alone
 
 

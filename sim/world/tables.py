@@ -7,6 +7,7 @@ interval that ends on `day`; states hold on `day`.
 from __future__ import annotations
 
 from sim.shared.tables import RUN_COLUMNS, Column, TableSpec
+from sim.world.lab_tables import LAB_TABLES
 
 _OFFER = (
     Column("offer", "text", "", "offer on sale"),
@@ -109,7 +110,12 @@ LEDGER = TableSpec(
     (
         *RUN_COLUMNS,
         _DAY,
-        Column("account", "text", "", "retail, serving, wholesale, training, teacher_tokens or switching"),
+        Column(
+            "account",
+            "text",
+            "",
+            "retail, serving, wholesale, training, teacher_tokens, switching, research, accounts",
+        ),
         Column("payer", "text", "", "who paid"),
         Column("payee", "text", "", "who was paid"),
         Column("task_class", "text", "", "kind of work", missing=True),
@@ -126,4 +132,4 @@ TREASURY = TableSpec(
     (*RUN_COLUMNS, _DAY, Column("provider", "text", "", "whose cash"), Column("cash_usd", "number", "USD", "cash")),
 )
 
-MARKET_TABLES = (OFFERS, PRICES, DEMAND, WELFARE, EVENTS, LEDGER, TREASURY)
+MARKET_TABLES = (OFFERS, PRICES, DEMAND, WELFARE, EVENTS, LEDGER, TREASURY, *LAB_TABLES)
