@@ -6,7 +6,8 @@
     x (1 - (1 - h)^T) / h            requests that an account yields in T days, before its ban
 
 What is refused earns nothing, and customers count it as the value of the work lost (`fit_share` less r), so that they
-leave. Where providers choose, the copiers' accounts and paces are taken as in their last campaigns.
+leave. Where providers choose, every copier is expected to repeat its last campaign, with the same accounts and pace,
+against the newest version of its teacher.
 """
 
 from __future__ import annotations
@@ -125,19 +126,18 @@ class Gates:
                 self._set(key[1], chosen)
 
     def _best(self, name: str, part: Defended) -> Terms:
-        """The terms of the largest expected value; of equal ones those that refuse fewest and tell most."""
+        """The terms of the largest expected value; of equal ones the first regime and the mildest tau."""
         copiers = self._copiers_of(name)
         years = annuity_years(part.horizon_years, self._rate_per_year)
-        best, most = self._terms[name], -math.inf
-        for returns in part.regimes:
-            for tau in np.linspace(part.highest_tau, part.lowest_tau, part.points):
-                terms = Terms(
-                    returns, part.bulk_price_ratio, part.requests_per_account_day, float(tau), part.blocked_days
-                )
-                value = DAYS_PER_YEAR * years * self._profit_usd_per_day(name, terms, copiers)
-                if value > most + 1e-9 * abs(most):
-                    best, most = terms, value
-        return best
+        tried = [
+            Terms(returns, part.bulk_price_ratio, part.requests_per_account_day, float(tau), part.blocked_days)
+            for returns in part.regimes
+            for tau in np.linspace(part.highest_tau, part.lowest_tau, part.points)
+        ]
+        value = [DAYS_PER_YEAR * years * self._profit_usd_per_day(name, terms, copiers) for terms in tried]
+        # The first of equal ones, up to rounding.
+        most = max(value)
+        return next(terms for terms, found in zip(tried, value, strict=True) if found >= most - 1e-9 * abs(most))
 
     def _profit_usd_per_day(self, name: str, terms: Terms, copiers: list[Copier]) -> float:
         """Expected profit of a day on these terms, at posted prices, the copiers' students included."""

@@ -95,9 +95,10 @@ class Students:
             return False
         assert self.gates is not None
         terms = self.gates.terms(board.owners[teacher])
-        held.plan = plan = self._planned(name, part, held, terms)
+        plan = self._planned(name, part, held, terms)
         if plan.accounts <= 0.0:
             return False
+        held.plan = plan
         fee = plan.accounts * plan.account_usd
         if fee:
             floor.pay(books.ACCOUNTS, name, books.BROKERS, fee, "", part.offer)
@@ -264,12 +265,11 @@ class Students:
         """Effective tokens a token on these terms, today."""
         return part.worth.of(terms.returns) * self._efficiency(part)
 
-    def better(self, part: Student, effective_mtok: float) -> np.ndarray:
-        """The student's ability after so much more, or as it is where that is better; shape (C,)."""
-        student = self._floor.board.index(part.offer)
-        now = np.asarray(self._floor.board.theta[:, student])
-        theta = self.held(part).standing.theta(part, effective_mtok) + self._abilities.added(student)
-        return theta if theta.mean() > now.mean() else now.copy()
+    def afresh(self, part: Student, effective_mtok: float) -> np.ndarray:
+        """The student's ability had it taken so much, and no more, of its teacher's newest version; shape (C,)."""
+        held = self.held(part)
+        added = self._abilities.added(self._floor.board.index(part.offer))
+        return Standing(held.version.theta, held.own, 0.0).theta(part, effective_mtok) + added
 
     def price_less_cost_usd_per_mtok(self, teacher: int, terms: Terms) -> float:
         """Margin on a million output tokens that are sold in bulk."""
@@ -292,10 +292,10 @@ class _Campaign:
         return self.part.every_days or self.plan.days
 
     def mtok(self, terms: Terms) -> float:
-        return self.plan.whole_mtok(terms) if self.plan.accounts > 0.0 else 0.0
+        return self.plan.whole_mtok(terms)
 
     def theta(self, terms: Terms) -> np.ndarray:
-        return self.students.better(self.part, self.mtok(terms) * self.students.worth(self.part, terms))
+        return self.students.afresh(self.part, self.mtok(terms) * self.students.worth(self.part, terms))
 
     def margin_usd(self, terms: Terms) -> float:
         return self.mtok(terms) * self.students.price_less_cost_usd_per_mtok(self.teacher, terms)
