@@ -80,7 +80,7 @@ class Students:
     def _cycles(self, key: Key, part: Student) -> Generator[simpy.Event, None, None]:
         while (yield from self._schedule.wait(key, part)):
             taken = yield from self._campaign(key, part)
-            if taken:
+            if taken and self._schedule.stands(key, part):
                 yield self._floor.env.process(self._training(key[1], part))
 
     def _campaign(self, key: Key, part: Student) -> Generator[simpy.Event, None, bool]:

@@ -31,9 +31,7 @@ class ParametricCurve(Part):
     asymptote_logits: float = Field(default=-0.2, description="student less teacher after endless tokens")
     size_ratio: Positive = Field(default=1.0, description="student's parameters over the teacher's")
     size_logits: NotNegative = Field(default=0.15, description="of the asymptote, by an e-fold of size_ratio")
-    scale_mtok: Positive = Field(
-        default=1000.0, description="effective tokens, in millions, where the rise slackens"
-    )
+    scale_mtok: Positive = Field(default=1000.0, description="effective tokens, in millions, where the rise slackens")
     exponent: Positive = 0.5
 
 

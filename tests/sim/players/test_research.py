@@ -43,7 +43,7 @@ def test_noise_is_drawn_by_decision_and_has_the_stated_spread(empty_catalog: Cat
         return np.round(found[0].to_numpy() - decided.loc[found[1]].to_numpy(), 2)
 
     alone = surprises(0.3)
-    assert 25 < len(alone)
+    assert len(alone) > 25
     assert 0.2 < alone.std() < 0.42
     # Another lab in the market moves what is spent, and no draw.
     assert surprises(0.3, {"students": [student()]}) == pytest.approx(alone, abs=0.011)
@@ -83,9 +83,8 @@ def test_a_share_of_profit_is_that_share_of_what_the_books_say(empty_catalog: Ca
     tables = played(with_labs({"research": research(rule=rule, every_days=60)}), empty_catalog).tables
     ledger = tables["ledger"]
     for row in tables["research"].itertuples():
-        window = ledger[(ledger["day"] > row.day - 100) & (ledger["day"] <= row.day) & (ledger["account"] != "research")]
         # A decision on a report day is taken before the report.
-        window = window[window["day"] < row.day]
+        window = ledger[(ledger["day"] > row.day - 100) & (ledger["day"] < row.day) & (ledger["account"] != "research")]
         profit = window[window["payee"] == "leader"]["usd"].sum() - window[window["payer"] == "leader"]["usd"].sum()
         assert row.spent_usd == pytest.approx(0.3 * max(profit, 0.0))
     assert tables["research"]["spent_usd"].max() > 0
