@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from sim.players.pricing.beliefs import Beliefs, Outlook
+from sim.players.pricing.beliefs import Beliefs, Outlook, income_usd
 from sim.players.pricing.best_response import best_levels, posted_level
 from sim.world.board import Board
 
@@ -44,26 +44,41 @@ class Prospects:
         self._board, self._beliefs = board, beliefs
 
     def profit_usd_per_day(self, provider: str, supposed: Supposed, reprices: bool = True) -> float:
-        """The provider's expected profit of a day; with `reprices`, at the prices that are then best for it."""
+        """The provider's expected profit of a day; with `reprices`, at the retail prices that are then best for it.
+
+        What others resell of its offers counts at the posted wholesale price.
+        """
         board = self._board
         own = np.array([owner == provider for owner in board.owners])
         with _as_supposed(board, supposed):
             sold = [int(j) for j in np.flatnonzero(own & board.on_sale)]
-            if not sold:
-                return 0.0
-            served = 1.0 - board.refused_share[sold[0]]
             posted = board.price[:, sold].copy()
             try:
-                if reprices:
+                if reprices and sold:
                     for offer, level in best_levels(board, self._beliefs, own & board.on_sale, sold, STATIC).items():
                         board.set_price(offer, level * board.list_price[:, offer])
-                at = np.array([posted_level(board, sold[0])])
-                mine = own & board.on_sale
-                profit = self._beliefs.profit_usd(board, mine, sold[0], at, STATIC, smooth=True)[0]
+                profit = self._retail(own & board.on_sale, sold) + self._wholesale(own)
             finally:
                 for place, offer in enumerate(sold):
                     board.set_price(offer, posted[:, place])
-        return float(profit * served) if math.isfinite(profit) else 0.0
+        return profit if math.isfinite(profit) else 0.0
+
+    def _retail(self, mine: np.ndarray, sold: list[int]) -> float:
+        """On the own offers in `mine` (J,), bool, at posted prices, less what is refused of their requests."""
+        if not sold:
+            return 0.0
+        at = np.array([posted_level(self._board, sold[0])])
+        profit = self._beliefs.profit_usd(self._board, mine, sold[0], at, STATIC, smooth=True)[0]
+        return float(profit * (1.0 - self._board.refused_share[sold[0]]))
+
+    def _wholesale(self, own: np.ndarray) -> float:
+        """On what others resell of the own offers in `own` (J,), bool."""
+        board = self._board
+        resold = board.on_sale & (board.supplier_offer >= 0) & own[board.supplier_offer]
+        if not resold.any():
+            return 0.0
+        margin = np.where(resold, (board.price_usd - board.cost_usd)[:, board.supplier_offer], 0.0)
+        return income_usd(board, self._beliefs, margin)
 
 
 @contextmanager

@@ -96,7 +96,9 @@ EVENTS = TableSpec(
     (
         *RUN_COLUMNS,
         _DAY,
-        Column("event", "text", "", "on_sale, release, intervention, exit, cycling (200 best responses moved)"),
+        Column(
+            "event", "text", "", "on_sale, release, shelved, retired, unaffordable, access, intervention, exit, cycling"
+        ),
         Column("provider", "text", "", "who did it"),
         Column("offer", "text", "", "which offer", missing=True),
         Column("usd", "number", "USD", "money spent on it"),
