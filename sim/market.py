@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import simpy
 
+from sim.players.development import Development
 from sim.players.entry import Entry
 from sim.players.fleet import Fleets
 from sim.players.forward_entry import ForwardEntrants
@@ -85,6 +86,7 @@ class Market:
         self._resellers = Resellers(self.floor, self.beliefs, scenario, self._reviews.reprice)
         chain = (self.floor, self.beliefs, self._resellers, scenario, self._reviews.after_release)
         self._makers, self._entrants = MakersOrBuyers(*chain), ForwardEntrants(*chain)
+        self._development = Development(self.floor, self.beliefs, streams, self._reviews.after_release)
 
     def run(self) -> Outcome:
         """Run to the horizon, check the books and make the tables.
@@ -101,6 +103,7 @@ class Market:
         Raises:
             UnbalancedBooksError: if the books do not balance to 1e-9; an error in this program.
         """
+        self._development.plan(self.scenario)
         self.floor.open()
         for provider in self.scenario.providers:
             self._labs.plan([provider])
@@ -152,6 +155,7 @@ class Market:
         self._resellers.revise(self.scenario)
         self._makers.start(self.scenario)
         self._entrants.start(self.scenario)
+        self._development.plan(self.scenario)
         self._change_sale(before)
         for offer in relisted:
             self.floor.change_price(offer, self.board.list_price[:, offer].copy(), "intervention")
@@ -164,7 +168,7 @@ class Market:
 
         An offer that a lab has yet to release comes with its release.
         """
-        waiting = self._labs.waiting() | self._entry.waiting()
+        waiting = self._labs.waiting() | self._development.waiting() | self._entry.waiting()
         for offer, (old, new) in enumerate(zip(before.offers, self.scenario.offers, strict=True)):
             if old.on_sale == new.on_sale or new.name in waiting or self.board.owners[offer] in self.floor.exited:
                 continue

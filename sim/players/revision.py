@@ -67,8 +67,13 @@ def revise_board(
     """
     streams = Streams(seed, 0)
     known, models = (resolve_models(part, catalog, streams, catalog_draw) for part in (before, after))
-    board.theta[:] = np.array([models[offer.model].theta for offer in after.offers]).T
-    board.quality[:] = np.array([models[offer.model].quality for offer in after.offers]).T
+    for index, offer in enumerate(after.offers):
+        # What labs have made of an offer since stays, unless its model is restated.
+        if not np.array_equal(models[offer.model].theta, known[offer.model].theta) or not np.array_equal(
+            models[offer.model].quality, known[offer.model].quality
+        ):
+            board.theta[:, index] = models[offer.model].theta
+            board.quality[:, index] = models[offer.model].quality
     board.fit_share[:] = [offer.fit_share for offer in after.offers]
     board.wanted[:] = [offer.on_sale for offer in after.offers]
     relisted = []

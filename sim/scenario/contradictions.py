@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sim.scenario.conduct import wrong_conduct
+from sim.scenario.lab_contradictions import wrong_labs
 from sim.scenario.model import MixtureStudent, RelativeStudent, TransferredStudent
 from sim.scenario.population import Line, PlaceColumn
 from sim.scenario.prices import (
@@ -23,7 +24,7 @@ from sim.scenario.supply import wrong_supply
 from sim.shared.errors import InputError
 
 # Payers and payees of the books that are no provider.
-RESERVED_NAMES = ("customers", "compute", "deadweight", "investors", "others")
+RESERVED_NAMES = ("customers", "compute", "deadweight", "investors", "others", "brokers")
 MOST_LEARNED_STATES = 100_000  # joint prices of all learners of a market
 
 
@@ -39,6 +40,7 @@ def contradictions(scenario: Scenario, source: str) -> list[InputError]:
         *_wrong_policies(scenario, source),
         *wrong_supply(scenario, source),
         *wrong_conduct(scenario, source),
+        *wrong_labs(scenario, source),
     ]
 
 

@@ -37,6 +37,9 @@ _FRAME = {
     "open_weights": ("offer",),
     "hosts": ("name", "model", "count_max"),
     "free_entry": ("name", "count_max"),
+    "students": ("offer", "waits"),
+    "reinforcement": ("offer",),
+    "research": ("successors",),
 }  # fmt: skip
 
 
@@ -153,7 +156,9 @@ def _shape(scenario: Scenario) -> list[object]:
         [(model.name, model.kind) for model in scenario.models],
         [(part.name, [(offer.name, offer.model, offer.wholesale) for offer in part.offers],
           [release.offer for release in part.lab.releases], [opened.offer for opened in part.lab.open_weights],
+          [student.offer for student in part.lab.students], [trained.offer for trained in part.lab.reinforcement],
           part.treasury.cash_usd) for part in scenario.providers],
+         sorted(scenario.waiting_offers),
         scenario.population.kind,
         scenario.population.model_dump(include=set(_FRAME["population"])),
         [task.model_dump(include=set(_FRAME["tasks"])) for task in scenario.tasks],

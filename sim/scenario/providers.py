@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pydantic import Field, model_validator
 
+from sim.scenario.access import Access, Open
 from sim.scenario.base import Name, NotNegative, Part, Positive
 from sim.scenario.fleet import Fleet
 from sim.scenario.open_weights import OpenRelease
 from sim.scenario.prices import CatalogPrice, ImpliedCost, ListPrice, PricePolicy, ServingCost
+from sim.scenario.research import Research
 from sim.scenario.reselling import Bargain, ForwardEntry, MakeOrBuy
+from sim.scenario.students import Reinforcement, Student
 
 
 class Offer(Part):
@@ -41,10 +44,25 @@ class Distillation(Part):
 
 
 class Lab(Part):
-    """Releases of distilled students, and of open weights. Offers that no release names are on sale from day 0."""
+    """Dated releases of distilled students and of open weights, and what moves abilities as a matter of decisions.
+
+    Offers that no part names as waiting are on sale from day 0.
+    """
 
     releases: tuple[Distillation, ...] = ()
     open_weights: tuple[OpenRelease, ...] = ()
+    research: Research | None = None
+    students: tuple[Student, ...] = ()
+    reinforcement: tuple[Reinforcement, ...] = ()
+
+    @property
+    def waiting_offers(self) -> tuple[str, ...]:
+        """Offers that are not on sale before this lab releases them."""
+        return (
+            *(release.offer for release in self.releases),
+            *(student.offer for student in self.students if student.waits),
+            *(self.research.successors if self.research is not None else ()),
+        )
 
 
 class FundingRound(Part):
@@ -76,6 +94,7 @@ class Provider(Part):
     price: PricePolicy
     lab: Lab = Lab()
     treasury: Treasury = Treasury()
+    access: Access = Open()
     fleet: Fleet | None = Field(None, description="where offers with a cost of kind fleet are served")
     group: str = Field("", description="the group of potential entrants that it was made from; not for files")
     make_or_buy: MakeOrBuy | None = Field(None, description="of a platform: whether to build its own model")
@@ -83,8 +102,9 @@ class Provider(Part):
 
     @property
     def waiting(self) -> frozenset[str]:
-        """Own offers that a build, an entry or a loss of supply may put on sale."""
+        """Own offers that are not on sale from day 0: a release, a build, an entry or a loss of supply brings them."""
         builds = self.make_or_buy.builds if self.make_or_buy else ()
         entry = [self.forward_entry.offer] if self.forward_entry else []
         fallbacks = [name for offer in self.offers for name in offer.fallbacks]
-        return frozenset([*(build.offer for build in builds), *entry, *fallbacks])
+        entering = [offer.name for offer in self.offers] if self.group else []
+        return frozenset([*self.lab.waiting_offers, *(build.offer for build in builds), *entry, *fallbacks, *entering])

@@ -66,10 +66,8 @@ class Scenario(Part):
 
     @property
     def waiting_offers(self) -> frozenset[str]:
-        """Offers that are not on sale from day 0: a lab is to release them, or their provider is yet to enter."""
-        released = {release.offer for provider in self.providers for release in provider.lab.releases}
-        entering = {offer.name for part in self.providers if part.group for offer in part.offers}
-        return frozenset(released.union(entering, *(provider.waiting for provider in self.providers)))
+        """Offers that are not on sale from day 0: a release, an entry, a build or a loss of supply brings them."""
+        return frozenset().union(*(provider.waiting for provider in self.providers))
 
     @property
     def offers(self) -> tuple[Offer, ...]:

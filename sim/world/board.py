@@ -29,6 +29,7 @@ class Board:
         reference_usd: the price pbar of a request at which volume is x0, by class, shape (C,).
         fit_share: taste for an offer, as a share of value, shape (J,).
         on_sale: shape (J,), bool.
+        refused_share: share of its customers' requests that an offer does not serve, shape (J,).
         wanted: offers that the scenario has on sale once they are released, shape (J,), bool.
         wholesale: offers that only other providers buy, shape (J,), bool.
         tariff: what an account of the class pays on average over the posted price; 1 without tiers; shape (C, J).
@@ -60,6 +61,7 @@ class Board:
     supplier_offer: np.ndarray
     company: np.ndarray
     delay_s: np.ndarray
+    refused_share: np.ndarray
 
     @property
     def offer_count(self) -> int:
@@ -147,4 +149,5 @@ def make_board(scenario: Scenario, models: dict[str, ResolvedModel], list_prices
         ),
         company=np.zeros((len(scenario.tasks), len(offers))),
         delay_s=np.zeros(len(offers)),
+        refused_share=np.zeros(len(offers)),
     )

@@ -104,7 +104,7 @@ class Floor:
             return
         demand = self.population.advance(self.board, self._settled_day, self.day)
         self._watcher.advance(self.board, self._settled_day, self.day)
-        requests, cost_usd = demand.requests, self.board.cost_usd
+        requests, cost_usd = demand.requests * (1.0 - self.board.refused_share), self.board.cost_usd
         if self.serving is not None:
             requests = self.serving.serve(requests, self.day - self._settled_day)
             cost_usd = self.serving.paid_cost_usd()

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 CUSTOMERS, COMPUTE, DEADWEIGHT = "customers", "compute", "deadweight"
 INVESTORS, OTHERS = "investors", "others"  # others: everybody outside the market whom a fixed cost is paid to
+BROKERS = "brokers"  # who sell accounts to those who copy
 RETAIL, SERVING, TRAINING, TEACHER_TOKENS, SWITCHING = "retail", "serving", "training", "teacher_tokens", "switching"
+RESEARCH, ACCOUNTS = "research", "accounts"
 FEE = "fee"  # of a two-part contract, between a supplier and a platform
 WHOLESALE = "wholesale"  # tokens of it are those of the retail row once more: the balance counts retail alone
 

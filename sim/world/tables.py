@@ -7,6 +7,7 @@ interval that ends on `day`; states hold on `day`.
 from __future__ import annotations
 
 from sim.shared.tables import RUN_COLUMNS, Column, TableSpec
+from sim.world.lab_tables import LAB_TABLES
 
 _OFFER = (
     Column("offer", "text", "", "offer on sale"),
@@ -99,9 +100,10 @@ EVENTS = TableSpec(
             "event",
             "text",
             "",
-            "on_sale, release, intervention, exit, everybody_left, cycling (200 best responses moved), funding; "
-            "a fleet's outage, restored, order, arrival, give_back; open_weights; entry, leave of hosts and newcomers; "
-            "subsidy, subsidy_ended, tariff; deal, no_deal, fallback, cut_off; make_or_buy, build, forward_entry",
+            "on_sale, release, shelved, retired, unaffordable, access, intervention, exit, everybody_left, cycling "
+            "(200 best responses moved), funding; a fleet's outage, restored, order, arrival, give_back; "
+            "open_weights; entry, leave of hosts and newcomers; subsidy, subsidy_ended, tariff; deal, no_deal, "
+            "fallback, cut_off; make_or_buy, build, forward_entry",
         ),
         Column("provider", "text", "", "who did it"),
         Column("offer", "text", "", "which offer", missing=True),
@@ -120,7 +122,8 @@ LEDGER = TableSpec(
             "account",
             "text",
             "",
-            "retail, serving, wholesale, fee, training, teacher_tokens, switching, rent, fixed or funding",
+            "retail, serving, wholesale, fee, training, teacher_tokens, switching, research, accounts, rent, fixed or "
+            "funding",
         ),
         Column("payer", "text", "", "who paid"),
         Column("payee", "text", "", "who was paid"),
@@ -159,4 +162,4 @@ FLEET = TableSpec(
     ),
 )
 
-MARKET_TABLES = (OFFERS, PRICES, DEMAND, WELFARE, EVENTS, LEDGER, TREASURY, FLEET)
+MARKET_TABLES = (OFFERS, PRICES, DEMAND, WELFARE, EVENTS, LEDGER, TREASURY, FLEET, *LAB_TABLES)

@@ -1,0 +1,127 @@
+"""How many accounts a copier opens and how fast each asks: a campaign against a provider's terms.
+
+Of N in {0, N0 2^k} and the stated paces x, what maximises
+
+    365 A(H) (profit of a day with the better student - without) - price * tokens - fee * N - training
+
+on the copier's expected demand, its price re-optimised, with tokens = N m x (1 - (1 - h)^T) / h on the terms of today.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from sim.players.access import Terms, flag_probability, served_days
+from sim.players.prospects import drawn
+from sim.scenario.access import Scraped
+from sim.scenario.students import Student
+from sim.shared.units import TOKENS_PER_MTOK
+from sim.world.distillation import student_theta
+
+DOSE_POINTS = 9  # at which the student's profit is computed; straight between them in ln(1 + dose/scale)
+SERVED_ALMOST = 1e-9  # of the wanted tokens: what rounding may leave
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One campaign: how it collects.
+
+    Attributes:
+        accounts: opened at its start; 0: nothing is taken.
+        pace: requests of an account and day that are wanted; a rate limit may hold it lower.
+        mtok_per_request: output tokens of a request, in millions.
+        wanted_mtok: tokens after which it ends; None: it lasts `days`.
+        days: longest duration.
+        account_usd: to open one account.
+    """
+
+    accounts: float
+    pace: float
+    mtok_per_request: float
+    wanted_mtok: float | None
+    days: float
+    account_usd: float
+
+    def mtok(self, terms: Terms, days: float, alive_share: float = 1.0) -> float:
+        """Expected tokens taken in so many days on these terms, in millions."""
+        pace = terms.pace(self.pace)
+        served = served_days(flag_probability(terms.tau, pace), days)
+        return self.accounts * alive_share * pace * served * self.mtok_per_request
+
+    def whole_mtok(self, terms: Terms) -> float:
+        """Expected tokens of the whole campaign."""
+        whole = self.mtok(terms, self.days)
+        return whole if self.wanted_mtok is None else min(whole, self.wanted_mtok)
+
+    def days_until(self, terms: Terms, mtok: float, alive_share: float) -> float:
+        """Days in which so many tokens are taken; infinite where bans come first."""
+        rate = self.accounts * alive_share * terms.pace(self.pace) * self.mtok_per_request
+        flagged = flag_probability(terms.tau, terms.pace(self.pace))
+        if rate <= 0.0:
+            return math.inf
+        if flagged < 1e-12:
+            return mtok / rate
+        left = 1.0 - mtok * flagged / rate
+        return math.log(left) / math.log1p(-flagged) if 0.0 < left < 1.0 and flagged < 1.0 else math.inf
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What a student stands on: its teacher's version, its own ability before that, and the dose it has had of it.
+
+    Attributes:
+        teacher, own: ability by class, shape (C,), logits.
+    """
+
+    teacher: np.ndarray
+    own: np.ndarray
+    effective_mtok: float
+
+    def theta(self, part: Student, more_mtok: float) -> np.ndarray:
+        """Ability after so much more of effective tokens, shape (C,)."""
+        return student_theta(part.curve, self.teacher, self.own, self.effective_mtok + more_mtok)
+
+
+def largest_value(
+    part: Student,
+    source: Scraped,
+    terms: Terms,
+    worth: float,
+    profit_usd_per_day: Callable[[float], float],
+    price_usd_per_mtok: float,
+    training_usd: float,
+    budget_usd: float,
+    annuity_days: float,
+) -> Plan:
+    """The campaign of the largest net present value; with 0 accounts where none is worth it.
+
+    Args:
+        worth: effective tokens a token.
+        profit_usd_per_day: expected gain of profit after so much of effective tokens, in millions.
+        budget_usd: what can be paid in all.
+        annuity_days: days of profit that the horizon is worth today.
+    """
+    plans = [
+        Plan(source.least_accounts * 2.0**k, pace, source.output_tokens_per_request / TOKENS_PER_MTOK, None,
+             source.campaign_days, source.account_usd)
+        for k in range(source.doublings + 1)
+        for pace in source.paces
+        if pace == min(source.paces) or terms.limit is None or pace <= terms.limit
+    ]  # fmt: skip
+    mtok = np.array([plan.whole_mtok(terms) for plan in plans])
+    accounts = np.array([plan.accounts for plan in plans])
+    cost = mtok * price_usd_per_mtok + accounts * source.account_usd + training_usd
+    nothing = Plan(0.0, source.paces[0], 0.0, None, source.campaign_days, 0.0)
+    can = cost <= budget_usd
+    if not can.any():
+        return nothing
+    scale = max(float(mtok[can].min()) * worth, 1e-9)
+    top = math.log1p(float(mtok[can].max()) * worth / scale)
+    gain = drawn(lambda log_dose: profit_usd_per_day(math.expm1(log_dose) * scale), 0.0, top, DOSE_POINTS)
+    value = np.where(can, gain(np.log1p(mtok * worth / scale)) * annuity_days - cost, -np.inf)
+    best = int(np.argmax(value))
+    return plans[best] if value[best] > 0.0 else nothing
