@@ -22,6 +22,7 @@ from sim.scenario.providers import Distillation, Provider
 from sim.scenario.scenario import Scenario
 from sim.shared.catalog import Catalog
 from sim.world import ledger as books
+from sim.world.census import CensusTaker
 from sim.world.customers.demand import Demand
 from sim.world.customers.population import make_population
 from sim.world.ledger import Ledger
@@ -72,12 +73,13 @@ class Market:
         self.recorder = Recorder()
         for row in opening.offer_rows:
             self.recorder.add("offers", *row)
-        self.population = make_population(scenario, self.board.offers, Streams(seed, replication))
+        self.population = make_population(scenario, self.board, Streams(seed, replication))
         self.ledger = Ledger({provider.name: provider.treasury.cash_usd for provider in scenario.providers})
         self._own = {
             provider.name: [j for j, owner in enumerate(self.board.owners) if owner == provider.name]
             for provider in scenario.providers
         }
+        self._census = CensusTaker(self.population)
         self._owners = Owners(scenario, self.board, self.beliefs, Streams(seed, replication))
         self._settled_day = 0.0
         self._requests = np.zeros((self.board.class_count, self.board.offer_count))
@@ -326,6 +328,7 @@ class Market:
             self.recorder.add("welfare", day, task, float(surplus[c]), switching)
             if switching:
                 self.ledger.post(day, books.SWITCHING, books.CUSTOMERS, books.DEADWEIGHT, switching, task)
+        self._census.record(self.recorder, board, day)
         for name in self.ledger.opening_usd:
             self.recorder.add("treasury", day, name, float(self.ledger.cash_usd(name)))
         self._requests[:] = 0.0

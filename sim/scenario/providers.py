@@ -54,3 +54,7 @@ class Provider(Part):
     price: PricePolicy
     lab: Lab = Lab()
     treasury: Treasury = Treasury()
+    bundle_share: NotNegative = Field(
+        0.0,
+        description="benefit of using it in all of one's other task classes too, as a share of value; in some, in part",
+    )
