@@ -1,4 +1,4 @@
-"""Customers with every mechanism: the plain ones where there is none, sampled ones against expected ones, and surplus."""
+"""Customers with every mechanism: against the plain ones, sampled against expected ones, and their surplus."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ def test_what_a_population_cannot_have_is_refused(small_catalog: Catalog) -> Non
         parse_scenario(raw, "test")
     raw = raw_hosts({"growth_per_year": 2.0})
     raw["providers"][0]["price"] = {"kind": "best_response"}
-    with pytest.raises(InputError, match="growth_per_year.*below 1.15"):
+    with pytest.raises(InputError, match=r"growth_per_year.*below 1.15"):
         parse_scenario(raw, "test")
 
 
