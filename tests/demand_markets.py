@@ -16,12 +16,13 @@ from sim.shared.catalog import Catalog
 Raw = dict[str, Any]
 
 
-def raw_hosts(population: Raw | None = None, bundle_share: float = 0.0, hosts: int = 2, price: float = 2.0) -> Raw:
+def raw_hosts(population: Raw | None = None, bundle_share: float = 0.0, hosts: int = 2, ratio: float = 0.95) -> Raw:
     """Posted prices: `best`, the student from day 60, and `hosts` hosts of the model `second`."""
     raw = raw_market(report_days=20)
     raw["population"] = raw["population"] | (population or {})
     second = raw["providers"][1]
-    listed = {"kind": "stated", "input_usd_per_mtok": price / 4, "output_usd_per_mtok": price}
+    raw["models"][2]["quality_ratio"] = ratio
+    listed = {"kind": "stated", "input_usd_per_mtok": 0.5, "output_usd_per_mtok": 2.0}
     raw["providers"] = [
         raw["providers"][0],
         *(

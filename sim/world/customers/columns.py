@@ -103,7 +103,7 @@ def node_columns(
     """
     draws = []
     if joint:
-        points = _sobol(1 + sum(2 + (task.harm_log_sd > 0) for task in tasks), nodes, streams, "customers/nodes")
+        points = _sobol(node_dimensions(tasks, joint), nodes, streams, "customers/nodes")
         at = 1
         for task in tasks:
             harm = points[:, at + 2] if task.harm_log_sd else points[:, at]
@@ -117,16 +117,27 @@ def node_columns(
     return _columns(tasks, tastes, draws, weight)
 
 
-def _sobol(dimensions: int, nodes: int, streams: Streams, stream: str) -> np.ndarray:
-    """Scrambled Sobol points as standard normals, shape (nodes, dimensions); a single one at the median."""
-    from scipy.special import ndtri
+def node_dimensions(tasks: tuple[TaskClass, ...], joint: bool) -> int:
+    """The most dimensions that one Sobol sequence of `node_columns` has."""
+    each = [2 + (task.harm_log_sd > 0) for task in tasks]
+    return 1 + (sum(each) if joint else max(each))
+
+
+def sobol_points(dimensions: int, nodes: int, streams: Streams, stream: str) -> np.ndarray:
+    """Scrambled Sobol points in the unit cube, shape (nodes, dimensions); a single one in the middle."""
     from scipy.stats import qmc
 
     if nodes == 1:
-        return np.zeros((1, dimensions))
+        return np.full((1, dimensions), 0.5)
     sobol = qmc.Sobol(d=dimensions, scramble=True, rng=streams.generator(stream))
-    points = sobol.random_base2(math.ceil(math.log2(nodes)))[:nodes]
-    return np.asarray(ndtri(np.clip(points, 1e-12, 1.0 - 1e-12)))
+    return np.asarray(sobol.random_base2(math.ceil(math.log2(nodes)))[:nodes])
+
+
+def _sobol(dimensions: int, nodes: int, streams: Streams, stream: str) -> np.ndarray:
+    """The same as standard normals."""
+    from scipy.special import ndtri
+
+    return np.asarray(ndtri(np.clip(sobol_points(dimensions, nodes, streams, stream), 1e-12, 1.0 - 1e-12)))
 
 
 def _columns(

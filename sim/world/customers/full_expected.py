@@ -29,7 +29,7 @@ from sim.world.board import Board
 from sim.world.customers.bundles import bundle_benefit, providers_per_node, used_by_provider
 from sim.world.customers.census import Census
 from sim.world.customers.choice import ClassBoard, class_board
-from sim.world.customers.columns import GROUPS, Columns, node_columns
+from sim.world.customers.columns import GROUPS, Columns, node_columns, node_dimensions
 from sim.world.customers.demand import Demand
 from sim.world.customers.full_nodes import advance_nodes, choose_nodes, nodes_surplus, notice_nodes
 from sim.world.customers.nests import Nests, make_nests
@@ -53,7 +53,8 @@ class FullExpectedCustomers:
         self._nodes, self._draws = nodes, streams
         self._joint = bool(board.bundle_share.any()) and board.class_count > 1
         self._tune(scenario)
-        self._waits = node_waits(board.offers, nodes, streams)
+        dimensions = node_dimensions(scenario.tasks, self._joint)
+        self._waits = node_waits(board.offers, nodes, dimensions, streams)
         self._word = Word(board.offer_count)
         self.weights = np.zeros((self.columns.row_count, board.offer_count + 1))
         self.mass, self.day = 1.0, 0.0

@@ -10,9 +10,9 @@ Cheap offers take the easy requests and the best the hard ones, a cascade withou
 the best one given what is known, the derivative of expected surplus in a price is minus demand. Nothing is held, so
 nobody reviews or pays for switching; word and bundles play no part, for a router knows what is on sale.
 
-Over PIECES strata of m utilities are taken as straight in its probability, as on a `line`: shares are the exact lengths
-of the cells of their upper envelope, so that demand has no steps in prices. The strata are shifted by node. E[succ] is
-computed by Gauss-Hermite.
+Between PIECES + 1 values of m utilities are taken as straight in its probability, as on a `line`: shares are the exact
+lengths of the cells of their upper envelope, so that demand has no steps in prices. The values are shifted by node.
+E[succ] is computed by Gauss-Hermite.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ from sim.world.customers.line import cells
 from sim.world.customers.threads import for_each
 from sim.world.streams import Streams
 
-PIECES = 17  # of the requests of one node, by probability
-_FARTHEST = 3.0  # standard deviations at which the first and the last piece end
+PIECES = 16  # of the requests of one node, equally wide in m
+_FARTHEST = 3.2  # standard deviations between which they lie, but for the shift; what is beyond is in the last ones
 _ERROR_POINTS = 7  # of the quadrature over what the router does not know
 
 
@@ -92,14 +92,13 @@ class Items:
     """
 
     def __init__(self, router: Router, nodes: int, tasks: list[str], streams: Streams) -> None:
-        from scipy.special import ndtri
+        from scipy.special import ndtr
 
         both = math.hypot(router.item_sd, router.error_sd)
         shift = np.concatenate([streams.generator(f"customers/{name}/router").random(nodes) for name in tasks])
-        inner = (np.arange(PIECES - 1) + np.clip(shift, 0.05, 0.95)[:, None]) / (PIECES - 1)
-        ends = np.zeros((len(shift), 1))
-        probability = np.hstack([ends, inner, ends + 1.0])
-        normal = np.clip(ndtri(probability), -_FARTHEST, _FARTHEST)
+        normal = np.linspace(-_FARTHEST, _FARTHEST, PIECES + 1) + (shift[:, None] - 0.5) * 2.0 * _FARTHEST / PIECES
+        probability = ndtr(normal)
+        probability[:, 0], probability[:, -1] = 0.0, 1.0
         self.lengths = np.diff(probability, axis=1)
         self.exp_items = np.exp(router.item_sd**2 / both * normal)
         points, weights = np.polynomial.hermite_e.hermegauss(_ERROR_POINTS)
@@ -119,6 +118,7 @@ class RoutedCustomers:
         self._day = self._arrivals = self._departures = 0.0
         self.mass = 1.0
         self._tune(scenario)
+        self._shares, self._gain = np.zeros((self.row_count, 1)), np.zeros(self.row_count)
 
     def _tune(self, scenario: Scenario) -> None:
         spec = scenario.population
@@ -131,7 +131,7 @@ class RoutedCustomers:
         self.items = Items(spec.router, self._nodes, [task.name for task in scenario.tasks], self._draws)
         self.growth_per_day = spec.growth_per_year / DAYS_PER_YEAR
         self.churn_per_day = spec.churn_per_year / DAYS_PER_YEAR
-        self._known: tuple[bytes, np.ndarray, np.ndarray] | None = None
+        self._seen: bytes | None = None  # the board of the shares below
 
     def retune(self, scenario: Scenario) -> None:
         """Other tastes, tasks and another router at the same nodes."""
@@ -164,8 +164,7 @@ class RoutedCustomers:
 
     def occupancy(self) -> np.ndarray:
         """Reference requests per day by class and choice at the board seen last, column 0 for none; shape (C, J+1)."""
-        assert self._known is not None
-        return self._by_class(self._known[1]) * self.mass
+        return self._by_class(self._shares) * self.mass
 
     def surplus_usd_per_day(self, board: Board) -> np.ndarray:
         """Expected consumer surplus over using no model, by class, shape (C,)."""
@@ -187,7 +186,7 @@ class RoutedCustomers:
     def routed(self, board: Board) -> tuple[np.ndarray, np.ndarray]:
         """Shares of requests by node and choice, (C*N, J+1), and mean gain over none, USD per request, (C*N,)."""
         seen = board.seen
-        if self._known is None or self._known[0] != seen:
+        if seen != self._seen:
             c, views = self.columns, self.views(board)
             shares, gains = np.zeros((c.row_count, board.offer_count + 1)), np.zeros(c.row_count)
 
@@ -201,8 +200,8 @@ class RoutedCustomers:
                 )  # fmt: skip
 
             for_each(work, range(len(c.blocks)), c.row_count * PIECES)
-            self._known = (seen, shares, gains)
-        return self._known[1], self._known[2]
+            self._seen, self._shares, self._gain = seen, shares, gains
+        return self._shares, self._gain
 
     def views(self, board: Board) -> list[ClassBoard]:
         """The board as each class sees it."""

@@ -2,16 +2,17 @@
 
     heard of j at release_j + word_days * E_ij        E_ij exponential, of mean 1; 0 for what was on sale on day 0
 
-E is keyed by (customer, offer's name) and is the same in all of a customer's task classes. Of nodes it is the quantile
-of a stratum, (k + U)/n with k a permutation keyed by the offer's name (Latin hypercube: McKay, Beckman and Conover
-1979): the share who have heard is exact to 1/n at every time, and what is left is the error of the quadrature over who
-they are, of order 1/sqrt(n).
+E is keyed by (customer, offer's name) and is the same in all of a customer's task classes. Of nodes it is one further
+dimension of their Sobol sequence for each offer, scrambled by the offer's name, since dimensions are scrambled one by
+one (Matousek 1998): the share who have heard is exact to 1/n at every time, and what is left is the quadrature's error
+over who they are. An offer at the end of a scenario changes no other's.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from sim.world.customers.columns import sobol_points
 from sim.world.streams import Streams
 
 
@@ -26,12 +27,12 @@ class Word:
         self.released_day[on_sale & np.isinf(self.released_day)] = day
 
 
-def node_waits(offers: list[str], nodes: int, streams: Streams) -> np.ndarray:
-    """E of every node and offer, in units of `word_days`, shape (nodes, J)."""
+def node_waits(offers: list[str], nodes: int, used: int, streams: Streams) -> np.ndarray:
+    """E of every node and offer, in units of `word_days`, shape (nodes, J); `used` dimensions are the nodes' own."""
     waits = np.empty((nodes, len(offers)))
     for j, name in enumerate(offers):
-        generator = streams.generator(f"customers/word/{name}")
-        waits[:, j] = -np.log1p(-(generator.permutation(nodes) + generator.random(nodes)) / nodes)
+        quantile = sobol_points(used + j + 1, nodes, streams, f"customers/word/{name}")[:, -1]
+        waits[:, j] = -np.log1p(-np.minimum(quantile, 1.0 - 1e-12))
     return waits
 
 
