@@ -70,7 +70,7 @@ class Market:
         streams = Streams(seed, replication)
         opening: Opening = open_market(scenario, catalog, seed, catalog_draw)
         self.board, self.beliefs = opening.board, opening.beliefs
-        self.population = make_population(scenario, self.board.offers, streams)
+        self.population = make_population(scenario, self.board, streams)
         opening_usd = {provider.name: provider.treasury.cash_usd for provider in scenario.providers}
         self.floor = Floor(simpy.Environment(), self.board, self.population, self.beliefs, opening_usd)
         self.env, self.ledger, self.recorder = self.floor.env, self.floor.ledger, self.floor.recorder

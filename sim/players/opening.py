@@ -10,9 +10,12 @@ import numpy as np
 from sim.players.pricing.arrival_beliefs import ArrivalBeliefs
 from sim.players.pricing.beliefs import Beliefs, NodeBeliefs
 from sim.players.pricing.best_response import Seller, implied_costs
+from sim.players.pricing.full_beliefs import FullNodeBeliefs
 from sim.players.pricing.line_beliefs import LineBeliefs
 from sim.players.pricing.policies import outlook_of
-from sim.scenario.population import Arrivals, Line
+from sim.players.pricing.router_beliefs import BeliefsOfBoth, RoutedBeliefs
+from sim.scenario.mechanisms import CHOICE, mechanisms
+from sim.scenario.population import Arrivals, Line, Reviewing
 from sim.scenario.prices import (
     CatalogCost,
     CatalogPrice,
@@ -31,7 +34,9 @@ from sim.shared.catalog import Catalog
 from sim.shared.errors import InputError, raise_all
 from sim.world.board import Board, make_board
 from sim.world.customers.expected import ExpectedCustomers
+from sim.world.customers.full_expected import FullExpectedCustomers
 from sim.world.customers.line import LineCustomers
+from sim.world.customers.router import RoutedCustomers, without_routed
 from sim.world.models import CACHED_RATIO, ResolvedModel, Vector, resolve_models
 from sim.world.serving import fleet_cost
 from sim.world.streams import Streams
@@ -72,7 +77,20 @@ def _beliefs(scenario: Scenario, board: Board, streams: Streams) -> Beliefs:
         return LineBeliefs(LineCustomers(scenario.tasks, spec, board.offers))
     if isinstance(spec, Arrivals):
         return ArrivalBeliefs(scenario.tasks, spec, scenario.belief_nodes_per_class, streams)
-    nodes = ExpectedCustomers(scenario.tasks, spec, scenario.belief_nodes_per_class, board.offer_count, streams)
+    own = _beliefs_of_choice(without_routed(scenario), board, streams)
+    if spec.router is None:
+        return own
+    return BeliefsOfBoth(own, RoutedBeliefs(RoutedCustomers(scenario, scenario.belief_nodes_per_class, streams)))
+
+
+def _beliefs_of_choice(scenario: Scenario, board: Board, streams: Streams) -> Beliefs:
+    spec, count = scenario.population, scenario.belief_nodes_per_class
+    assert isinstance(spec, Reviewing)
+    if mechanisms(scenario) & CHOICE:
+        customers = FullExpectedCustomers(scenario, count, board, streams)
+        customers.start(board)
+        return FullNodeBeliefs(customers)
+    nodes = ExpectedCustomers(scenario.tasks, spec, count, board.offer_count, streams)
     nodes.start(board)
     return NodeBeliefs(nodes)
 

@@ -76,6 +76,8 @@ def revise_board(
             board.quality[:, index] = models[offer.model].quality
     board.fit_share[:] = [offer.fit_share for offer in after.offers]
     board.wanted[:] = [offer.on_sale for offer in after.offers]
+    board.bundle_share[:] = [provider.bundle_share for provider in after.providers for _ in provider.offers]
+    board.value_of_time_usd_per_s[:] = [task.value_of_time_usd_per_s for task in after.tasks]
     relisted = []
     for index, (old, new) in enumerate(zip(list_prices(before, known), list_prices(after, models), strict=True)):
         if old != new:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 from sim.scenario.conduct import wrong_conduct
 from sim.scenario.lab_contradictions import wrong_labs
+from sim.scenario.mechanisms import mechanisms
 from sim.scenario.model import MixtureStudent, RelativeStudent, TransferredStudent
-from sim.scenario.population import Line, PlaceColumn
+from sim.scenario.population import Arrivals, Line, PlaceColumn, Sampled
 from sim.scenario.prices import (
     CatalogCost,
     CatalogPrice,
@@ -19,12 +22,15 @@ from sim.scenario.prices import (
     Undercut,
     WholesaleCost,
 )
+from sim.scenario.reviewed import BestResponse
 from sim.scenario.scenario import Scenario
 from sim.scenario.supply import wrong_supply
 from sim.shared.errors import InputError
+from sim.shared.units import DAYS_PER_YEAR
 
 # Payers and payees of the books that are no provider.
 RESERVED_NAMES = ("customers", "compute", "deadweight", "investors", "others", "brokers")
+MOST_CUSTOMERS = 5_000_000  # sampled, those who come later counted
 MOST_LEARNED_STATES = 100_000  # joint prices of all learners of a market
 
 
@@ -41,6 +47,7 @@ def contradictions(scenario: Scenario, source: str) -> list[InputError]:
         *wrong_supply(scenario, source),
         *wrong_conduct(scenario, source),
         *wrong_labs(scenario, source),
+        *_wrong_demand(scenario, source),
     ]
 
 
@@ -231,7 +238,10 @@ def _wrong_line(scenario: Scenario, source: str) -> list[InputError]:
         return []
     problems = []
     for task in scenario.tasks:
-        spreads = {"value_usd.log_sd": task.value_usd.log_sd, "difficulty_sd": task.difficulty_sd}
+        spreads = {
+            "value_usd.log_sd": task.value_usd.log_sd, "difficulty_sd": task.difficulty_sd,
+            "harm_log_sd": task.harm_log_sd,
+        }  # fmt: skip
         for field, spread in spreads.items():
             if spread:
                 problems.append(
@@ -253,4 +263,45 @@ def _wrong_line(scenario: Scenario, source: str) -> list[InputError]:
                     "place every offer once",
                 )
             )  # fmt: skip
+    return problems
+
+
+def _wrong_demand(scenario: Scenario, source: str) -> list[InputError]:
+    """Bundles where a customer has several classes, growth that has a present value, and rows that fit into memory."""
+    problems = []
+    spec, bundled = scenario.population, [part for part in scenario.providers if part.bundle_share]
+    if bundled and (isinstance(spec, Line | Arrivals) or len(scenario.tasks) == 1):
+        problems.append(
+            InputError(
+                source, f"provider {bundled[0].name}: bundle_share", bundled[0].bundle_share,
+                "0, unless the population is sampled or expected and there are two task classes",
+                "a bundle ties the task classes of one customer",
+            )
+        )  # fmt: skip
+    if isinstance(spec, Line | Arrivals) or "growth" not in mechanisms(scenario):
+        return problems
+    for provider in scenario.providers:
+        policy = provider.price
+        if isinstance(policy, BestResponse) and policy.mode == "discounted":
+            most = scenario.discount_rate_per_year + DAYS_PER_YEAR / policy.horizon_days + spec.churn_per_year
+            if spec.growth_per_year >= most:
+                problems.append(
+                    InputError(
+                        source, "population.growth_per_year", spec.growth_per_year,
+                        f"below {most:g}, the discount rate, 1/horizon and churn of {provider.name}'s outlook together",
+                        "else what it expects to earn has no bound: let it look less far",
+                    )
+                )  # fmt: skip
+    years = scenario.horizon_days / DAYS_PER_YEAR
+    net = spec.growth_per_year - spec.churn_per_year
+    growing = math.expm1(min(net * years, 700.0)) / net if net else years
+    come = spec.customers * (1.0 + spec.growth_per_year * growing) if isinstance(spec, Sampled) else 0.0
+    if come > MOST_CUSTOMERS:
+        problems.append(
+            InputError(
+                source, "population.growth_per_year", spec.growth_per_year,
+                f"so that at most {MOST_CUSTOMERS:,} sampled customers come within the horizon (here {come:,.0f})",
+                "sample fewer customers",
+            )
+        )  # fmt: skip
     return problems

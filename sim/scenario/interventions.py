@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from sim.scenario.mechanisms import mechanisms
 from sim.scenario.paths import item_index
 from sim.scenario.providers import Distillation
 from sim.scenario.scenario import Change, Intervention, Scenario
@@ -28,7 +29,8 @@ _FRAME = {
     "": ("version", "name", "title", "description", "starts_on", "horizon_days", "report_days", "entrant",
          "belief_nodes_per_class", "interventions"),
     "tasks": ("name", "input_tokens", "cached_input_tokens", "output_tokens", "success"),
-    "population": ("kind", "customers", "nodes_per_class", "arrivals_per_day", "first_customers"),
+    "population": ("kind", "customers", "nodes_per_class", "arrivals_per_day", "first_customers",
+                   "growth_per_year", "churn_per_year"),
     "models": ("name", "kind"),
     "providers": ("name",),
     "offers": ("name", "model", "wholesale"),
@@ -81,6 +83,14 @@ def broken_past(before: Scenario, after: Scenario, day: float, source: str) -> l
             )
         )  # fmt: skip
         return problems
+    switched = mechanisms(before) ^ mechanisms(after)
+    if switched:
+        problems.append(
+            InputError(
+                source, "changes", f"{', '.join(sorted(switched))} switched on or off",
+                "mechanisms of demand that are on from day 0 to the end", "give it a very small value instead of 0",
+            )
+        )  # fmt: skip
     for old, new in zip(_releases(before), _releases(after), strict=True):
         if old == new:
             continue

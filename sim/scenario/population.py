@@ -31,6 +31,18 @@ class Tastes(Part):
     )
 
 
+class Router(Part):
+    """Customers who buy request by request, each at the offer that a router takes to be worth most for it.
+
+    A request's difficulty is N(the customer's mean, item_sd); the router sees it with an error N(0, error_sd), corrects
+    for that, and takes the best expected value less price: cheap offers for easy requests, the best for hard ones.
+    """
+
+    share: Fraction = Field(description="of the customers, in every task class")
+    item_sd: Positive = Field(1.0, description="spread of difficulty between one customer's requests, in logits")
+    error_sd: NotNegative = Field(0.5, description="error of what the router sees, in logits")
+
+
 class Reviewing(Tastes):
     """Customers who hold an offer and review it at Poisson times."""
 
@@ -43,6 +55,20 @@ class Reviewing(Tastes):
         True, description="customers of an offer whose price rises review at once; cuts wait for the next review"
     )
     outside_share: float = Field(0.0, description="a0: utility of using no model, as a share of value")
+    nest_scale: Annotated[float, Field(gt=0.0, le=1.0)] = Field(
+        0.05,
+        description="lambda: spread of taste between offers of one model, over that between models; 1: plain logit",
+    )
+    word_days: NotNegative = Field(
+        0.0, description="mean days until a customer hears of an offer that is released after day 0; 0: at once"
+    )
+    growth_per_year: Annotated[float, Field(ge=0.0, le=10.0)] = Field(
+        0.0, description="customers who arrive in a year, as a share of those there; they hold nothing and choose"
+    )
+    churn_per_year: Annotated[float, Field(ge=0.0, le=10.0)] = Field(
+        0.0, description="rate a year at which a customer leaves the market for good"
+    )
+    router: Router | None = Field(None, description="customers whose requests a router sends; null: there are none")
 
 
 class Sampled(Reviewing):

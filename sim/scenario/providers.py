@@ -97,6 +97,10 @@ class Provider(Part):
     access: Access = Open()
     fleet: Fleet | None = Field(None, description="where offers with a cost of kind fleet are served")
     group: str = Field("", description="the group of potential entrants that it was made from; not for files")
+    bundle_share: NotNegative = Field(
+        0.0,
+        description="benefit of using it in all of one's other task classes too, as a share of value; in some, in part",
+    )
     make_or_buy: MakeOrBuy | None = Field(None, description="of a platform: whether to build its own model")
     forward_entry: ForwardEntry | None = Field(None, description="of a supplier: whether to enter its buyer's business")
 

@@ -35,4 +35,8 @@ class TaskClass(Part):
     difficulty_sd: NotNegative = Field(1.0, description="spread of difficulty between customers, in logits")
     value_usd: Lognormal = Field(description="value of a right answer, USD per request")
     harm_share: NotNegative = Field(0.0, description="cost of a wrong answer, as a share of the value of a right one")
+    harm_log_sd: NotNegative = Field(0.0, description="spread of that share between customers, of its logarithm")
+    value_of_time_usd_per_s: NotNegative = Field(
+        0.0, description="cost of a second's wait for an answer, USD per request; offers wait for their `delay_s`"
+    )
     success: Literal["irt", "identity"] = Field("irt", description="irt: 1/(1+exp(d-theta)); identity: quality itself")

@@ -34,8 +34,11 @@ class Board:
         wholesale: offers that only other providers buy, shape (J,), bool.
         tariff: what an account of the class pays on average over the posted price; 1 without tiers; shape (C, J).
         supplier_offer: the offer at wholesale that serves an offer, -1 for none; its price is the other's cost; (J,).
+        nest: the first retail offer of the same model, whose nest it shares; itself for one alone; shape (J,).
+        bundle_share: benefit of the provider in all other task classes, as a share of value, shape (J,).
+        delay_s: how long a request waits, as fleets write it, shape (J,).
+        value_of_time_usd_per_s: what a second of it costs a customer, by class, shape (C,).
         company: customers who took an offer before, by class, where customers arrive one by one; shape (C, J).
-        delay_s: how long a request waits, shape (J,); fleets write it.
     """
 
     classes: list[str]
@@ -60,8 +63,16 @@ class Board:
     tariff: np.ndarray
     supplier_offer: np.ndarray
     company: np.ndarray
-    delay_s: np.ndarray
     refused_share: np.ndarray
+    nest: np.ndarray
+    bundle_share: np.ndarray
+    delay_s: np.ndarray
+    value_of_time_usd_per_s: np.ndarray
+
+    @property
+    def latency_usd(self) -> np.ndarray:
+        """What waiting costs a customer, USD per request by class and offer, shape (C, J)."""
+        return self.value_of_time_usd_per_s[:, None] * self.delay_s
 
     @property
     def offer_count(self) -> int:
@@ -72,6 +83,12 @@ class Board:
     def class_count(self) -> int:
         """C."""
         return len(self.classes)
+
+    @property
+    def seen(self) -> bytes:
+        """All that customers see, to tell whether anything has changed."""
+        parts = (self.price_usd, self.on_sale, self.theta, self.quality, self.fit_share, self.latency_usd)
+        return b"".join(part.tobytes() for part in (*parts, self.bundle_share, self.company))
 
     def index(self, offer: str) -> int:
         """The offer's index j."""
@@ -148,6 +165,18 @@ def make_board(scenario: Scenario, models: dict[str, ResolvedModel], list_prices
             [names.index(offer.cost.offer) if isinstance(offer.cost, WholesaleCost) else -1 for offer in offers]
         ),
         company=np.zeros((len(scenario.tasks), len(offers))),
-        delay_s=np.zeros(len(offers)),
         refused_share=np.zeros(len(offers)),
+        nest=nests(scenario),
+        bundle_share=np.array([provider.bundle_share for provider in scenario.providers for _ in provider.offers]),
+        delay_s=np.zeros(len(offers)),
+        value_of_time_usd_per_s=np.array([task.value_of_time_usd_per_s for task in scenario.tasks]),
     )
+
+
+def nests(scenario: Scenario) -> np.ndarray:
+    """By offer, the first offer that customers may buy of the same model; at wholesale, itself; shape (J,)."""
+    retail = [(j, offer.model) for j, offer in enumerate(scenario.offers) if not offer.wholesale]
+    out = np.arange(len(scenario.offers))
+    for j, model in retail:
+        out[j] = next(first for first, other in retail if other == model)
+    return out

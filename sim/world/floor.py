@@ -14,6 +14,7 @@ import simpy
 
 from sim.world import ledger as books
 from sim.world.board import Board
+from sim.world.census import CensusTaker
 from sim.world.customers.demand import Population
 from sim.world.ledger import Ledger
 from sim.world.recorder import Recorder
@@ -59,6 +60,7 @@ class Floor:
         self.env, self.board, self.population, self._watcher = env, board, population, watcher
         self.ledger = Ledger(opening_usd)
         self.recorder = Recorder()
+        self._census = CensusTaker(population)
         self.exited: set[str] = set()
         self.serving: Serving | None = None
         self.dues: list[Callable[[], None]] = []
@@ -238,6 +240,7 @@ class Floor:
             self.recorder.add("welfare", day, task, float(surplus[c]), switching)
             if switching:
                 self.ledger.post(day, books.SWITCHING, books.CUSTOMERS, books.DEADWEIGHT, switching, task)
+        self._census.record(self.recorder, board, day)
         for name in self.ledger.opening_usd:
             self.recorder.add("treasury", day, name, float(self.ledger.cash_usd(name)))
         self._requests[:] = 0.0

@@ -162,4 +162,44 @@ FLEET = TableSpec(
     ),
 )
 
-MARKET_TABLES = (OFFERS, PRICES, DEMAND, WELFARE, EVENTS, LEDGER, TREASURY, FLEET, *LAB_TABLES)
+CUSTOMERS = TableSpec(
+    "customers",
+    "the customers of one task class on one day; customers = those of the row before + arrivals - departures",
+    (
+        *RUN_COLUMNS,
+        _DAY,
+        _CLASS,
+        Column("customers", "number", "customers", "customers on day, of those who come one by one all who came"),
+        Column("arrivals", "number", "customers", "who came in the interval"),
+        Column("departures", "number", "customers", "who left in the interval"),
+    ),
+)
+
+MULTIHOMING = TableSpec(
+    "multihoming",
+    "how many providers a customer uses on one day, all task classes together",
+    (
+        *RUN_COLUMNS,
+        _DAY,
+        Column("users", "number", "customers", "customers who use any provider in any class"),
+        Column("providers_per_user", "number", "providers", "mean number of providers that one of them uses"),
+    ),
+)
+
+WELFARE_BY_GROUP = TableSpec(
+    "welfare_by_group",
+    "one third of a task class's customers, by the value of a right answer, on one day",
+    (
+        *RUN_COLUMNS,
+        _DAY,
+        _CLASS,
+        Column("value_group", "text", "", "low, middle or high value; all in the middle where it does not differ"),
+        Column("customers", "number", "customers", "customers of the group"),
+        Column("consumer_surplus_usd_per_day", "number", "USD per day", "expected surplus over using no model"),
+    ),
+)
+
+MARKET_TABLES = (
+    OFFERS, PRICES, DEMAND, WELFARE, EVENTS, LEDGER, TREASURY, FLEET, CUSTOMERS, MULTIHOMING, WELFARE_BY_GROUP,
+    *LAB_TABLES,
+)  # fmt: skip

@@ -14,8 +14,9 @@ from sim.scenario.load import load_scenario, parse_scenario
 from sim.shared.catalog import shipped_catalog
 
 
-def played(name: str, replications: int = 1, **population: Any) -> RunResult:
+def played(name: str, replications: int = 1, horizon_days: float | None = None, **population: Any) -> RunResult:
     raw = load_scenario(name).model_dump(mode="json")
+    raw["horizon_days"] = horizon_days or raw["horizon_days"]
     raw["population"] |= population
     return run(parse_scenario(raw, name), shipped_catalog(), replications=replications)
 
@@ -53,6 +54,45 @@ def test_the_platform_falls_back_on_its_own_model_when_the_supply_is_cut() -> No
     ledger = result.tables["ledger"]
     assert ledger[ledger["account"] == "wholesale"]["day"].max() == 371.0  # the week in which it ended
     assert (ledger[ledger["account"] == "wholesale"]["payee"] == "lab").all()
+
+
+def test_hosts_of_one_model_compete_to_cost() -> None:
+    nested, apart = (played("open_hosts", horizon_days=120.0, nest_scale=scale) for scale in (0.05, 1.0))
+    margins = []
+    for result in (nested, apart):
+        last = result.tables["shares"].query("day == day.max()").set_index("offer")
+        hosts = last[last.index.str.startswith("open-")]
+        assert hosts["share_of_tokens"].to_numpy() == pytest.approx(hosts["share_of_tokens"].mean(), rel=0.2)
+        margins.append(hosts["margin"].mean())
+        assert last.loc["closed", "margin"] > 0.4
+    assert margins[0] < 0.15 * margins[1]
+
+
+def test_slow_word_keeps_the_teachers_customers_for_a_while() -> None:
+    slow, fast = (shares(played("word_of_mouth", word_days=days)) for days in (90.0, 0.001))
+    assert slow.loc[98.0, "student"] < 0.3 * fast.loc[98.0, "student"]
+    assert slow.iloc[-1]["student"] > 0.9 * fast.iloc[-1]["student"]
+    assert (slow[slow.index < 60] == fast[fast.index < 60]).all().all()
+
+
+def test_a_suite_gathers_its_customers_work() -> None:
+    tied = played("bundle", horizon_days=120.0)
+    raw = load_scenario("bundle").model_dump(mode="json") | {"horizon_days": 120.0}
+    raw["providers"][0]["bundle_share"] = 1e-9
+    apart = run(parse_scenario(raw, "bundle"), shipped_catalog())
+    assert shares(tied).iloc[-1]["middling"] > 1.2 * shares(apart).iloc[-1]["middling"]
+    used = [part.tables["multihoming"]["providers_per_user"].iloc[-1] for part in (tied, apart)]
+    assert used[0] < used[1] - 0.02
+
+
+def test_a_router_takes_business_and_margin_from_the_frontier() -> None:
+    routed, chosen = played("router"), played("router", router=None)
+    last = [
+        part.tables["shares"].query("day == day.max()").set_index("offer").loc["frontier"] for part in (routed, chosen)
+    ]
+    assert last[0]["profit_usd"] < 0.9 * last[1]["profit_usd"]
+    assert last[0]["price_usd_per_mtok"] < 0.98 * last[1]["price_usd_per_mtok"]
+    assert shares(routed).iloc[-1]["small"] > shares(chosen).iloc[-1]["small"]
 
 
 @pytest.mark.slow

@@ -44,7 +44,7 @@ class Outlook:
 def _profit_block(  # type: ignore[no-untyped-def]
     first, end, outlook, rate, noticed, moved, levels, own, list_usd, cost_usd, price_usd, volume, weights,
     value, mu, exp_d, harm, switching, outside, x0,
-    exp_minus_theta, quality, identity, fit_share, on_sale, curved_price, reference, eta, profit,
+    exp_minus_theta, quality, identity, fit_share, latency, on_sale, curved_price, reference, eta, profit,
 ):  # fmt: skip
     """Adds to profit (L,) what nodes [first, end) bring at each level of offer `moved`."""
     choices = weights.shape[1]
@@ -59,13 +59,13 @@ def _profit_block(  # type: ignore[no-untyped-def]
         trial_curved[t] = curved(price, reference, eta)
     for i in range(first, end):
         top = attractions(
-            value[i], mu[i], exp_d[i], harm[i], outside[i], exp_minus_theta, quality, identity, fit_share, on_sale,
-            curved_price, reference, eta, a,
+            value[i], mu[i], exp_d[i], harm[i], outside[i], exp_minus_theta, quality, identity, fit_share, latency,
+            on_sale, curved_price, reference, eta, a,
         )  # fmt: skip
         stay = np.exp(-switching[i] / mu[i])
         gross = curved(
-            benefit(value[i], harm[i], exp_d[i], exp_minus_theta[moved], quality[moved], identity, fit_share[moved]),
-            reference, eta,
+            benefit(value[i], harm[i], exp_d[i], exp_minus_theta[moved], quality[moved], identity, fit_share[moved],
+            latency[moved]), reference, eta,
         )  # fmt: skip
         others = 0.0
         for j in range(1, choices):
@@ -184,7 +184,7 @@ class NodeBeliefs:
                 first, end, outlook.code, self.customers.rate_per_day, notice, moved, levels, own,
                 float(list_usd[task]), board.cost_usd[task], v.price_usd, v.volume, weights,
                 c.value_usd, c.mu_usd, c.exp_difficulty, c.harm_usd, c.switching_usd, c.outside_usd,
-                c.requests_per_day, v.exp_minus_theta, v.quality, v.identity, v.fit_share, v.on_sale,
+                c.requests_per_day, v.exp_minus_theta, v.quality, v.identity, v.fit_share, v.latency_usd, v.on_sale,
                 v.curved_price_usd, v.reference_usd, v.eta, parts[index],
             )  # fmt: skip
 

@@ -19,6 +19,7 @@ from sim.scenario.scenario import Scenario
 from sim.scenario.tasks import TaskClass
 from sim.world.board import Board
 from sim.world.compiled import kernel
+from sim.world.customers.census import Census, ungrouped_census
 from sim.world.customers.choice import ClassBoard, benefit, class_board, curved
 from sim.world.customers.columns import Columns, sampled_columns
 from sim.world.customers.demand import Demand
@@ -32,7 +33,7 @@ _SURPLUS_ROWS = 1024  # rows over which the expected surplus of an arrival is av
 @kernel
 def _arrive_block(  # type: ignore[no-untyped-def]
     first, end, offset, network, stream, keys, value, mu, exp_d, harm, outside, x0,
-    exp_minus_theta, quality, identity, fit_share, on_sale, curved_price, reference, eta, company, requests,
+    exp_minus_theta, quality, identity, fit_share, latency, on_sale, curved_price, reference, eta, company, requests,
 ):  # fmt: skip
     """Rows [first, end) choose one after the other; adds to company (J,) and requests (J,); returns those without."""
     without = 0
@@ -43,7 +44,9 @@ def _arrive_block(  # type: ignore[no-untyped-def]
         for j in range(on_sale.shape[0]):
             if not on_sale[j]:
                 continue
-            gross = benefit(value[i], harm[i], exp_d[i], exp_minus_theta[j], quality[j], identity, fit_share[j])
+            gross = benefit(
+                value[i], harm[i], exp_d[i], exp_minus_theta[j], quality[j], identity, fit_share[j], latency[j]
+            )
             noise = exponential_f32(mixed(who, 0, stream[0], stream[1], keys[j + 1, 0], keys[j + 1, 1]))
             taste = network * np.log(company[j]) - np.log(np.float64(noise))
             utility = curved(gross, reference, eta) - curved_price[j] + mu[i] * taste
@@ -68,6 +71,7 @@ class ArrivingCustomers:
         self._tune(tasks, spec)
         self._streams = np.array([streams.key(f"customers/{task.name}/arrival") for task in tasks])
         self._keys = np.array([offer_key(name) for name in ["", *offers]], dtype=np.uint32)
+        self._came = 0
         self._without = np.zeros(len(tasks))
         self._company = np.full((len(tasks), len(offers)), spec.first_customers)
 
@@ -94,14 +98,15 @@ class ArrivingCustomers:
         """Those who arrive in (start, end] choose, one after the other."""
         c, first = self.columns, arrivals_by(self._spec, start_day)
         end = min(arrivals_by(self._spec, end_day), self._per_class)
+        self._came = end
         requests = np.zeros((board.class_count, board.offer_count))
         for task, view in enumerate(self.views(board)):
             offset = int(c.class_rows[task])
             self._without[task] += _arrive_block(
                 offset + first, offset + end, offset, self._spec.network, self._streams[task], self._keys, c.value_usd,
                 c.mu_usd, c.exp_difficulty, c.harm_usd, c.outside_usd, c.requests_per_day, view.exp_minus_theta,
-                view.quality, view.identity, view.fit_share, view.on_sale, view.curved_price_usd, view.reference_usd,
-                view.eta, self._company[task], requests[task],
+                view.quality, view.identity, view.fit_share, view.latency_usd, view.on_sale, view.curved_price_usd,
+                view.reference_usd, view.eta, self._company[task], requests[task],
             )  # fmt: skip
             requests[task] *= view.volume
         board.company[:] = self._company
@@ -135,6 +140,13 @@ class ArrivingCustomers:
             out[task] = per_row * self._spec.arrivals_per_day
         return out
 
+    def census(self, board: Board) -> Census:
+        """All who came so far; not split into groups, and every class has customers of its own."""
+        came = np.full(board.class_count, float(self._came))
+        counts = np.hstack([self._without[:, None], self._company - self._spec.first_customers])
+        shares = counts / np.maximum(came, 1.0)[:, None]
+        return ungrouped_census(self.surplus_usd_per_day(board), shares, came, came)
+
     def views(self, board: Board) -> list[ClassBoard]:
         """The board as each class sees it."""
         return [class_board(board, task, self._spec.volume_elasticity) for task in range(board.class_count)]
@@ -149,6 +161,7 @@ def expected_utilities(
     if view.identity:
         success = np.broadcast_to(view.quality, success.shape)
     gross = value * success - columns.harm_usd[rows, None] * (1.0 - success) + view.fit_share * value
+    gross = gross - view.latency_usd
     if view.eta != 0.0:
         power = view.reference_usd * (np.maximum(gross, 0.0) / view.reference_usd) ** (1.0 + view.eta)
         gross = np.where(gross > 0.0, power / (1.0 + view.eta), gross)

@@ -1,7 +1,7 @@
 """The compiled parts of choice that both populations share: success, utility and volume.
 
     u_ij = W(B_ij) - W(p_ij) - S_i * 1[j is not k, j is not 0]      u_i0 = a0      (plus mu_i * eps_ij)
-    B_ij = v_i * succ - harm_i * (1 - succ) + fit_j * v_i
+    B_ij = v_i * succ - harm_i * (1 - succ) + fit_j * v_i - latency_j
     W(y) = pbar * (y/pbar)^(1+eta) / (1+eta) for y >= 0, y for y < 0
 
 so that the derivative of expected surplus in price is minus demand, x0 * (p/pbar)^eta * P.
@@ -26,10 +26,10 @@ def curved(y, reference, eta):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def benefit(value, harm, exp_difficulty, exp_minus_theta, quality, identity, fit_share):  # type: ignore[no-untyped-def]
+def benefit(value, harm, exp_difficulty, exp_minus_theta, quality, identity, fit_share, latency):  # type: ignore[no-untyped-def]
     """B, USD per request."""
     success = quality if identity else 1.0 / (1.0 + exp_difficulty * exp_minus_theta)
-    return value * success - harm * (1.0 - success) + fit_share * value
+    return value * success - harm * (1.0 - success) + fit_share * value - latency
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,7 @@ class ClassBoard:
     quality: np.ndarray
     identity: bool
     fit_share: np.ndarray
+    latency_usd: np.ndarray
     on_sale: np.ndarray
     price_usd: np.ndarray
     curved_price_usd: np.ndarray
@@ -59,6 +60,7 @@ def class_board(board: Board, task: int, eta: float) -> ClassBoard:
         quality=board.quality[task].copy(),
         identity=bool(board.identity[task]),
         fit_share=board.fit_share,
+        latency_usd=board.latency_usd[task],
         on_sale=board.on_sale.copy(),
         price_usd=price,
         curved_price_usd=price if eta == 0.0 else positive,

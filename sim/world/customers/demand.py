@@ -9,6 +9,7 @@ import numpy as np
 
 from sim.scenario.scenario import Scenario
 from sim.world.board import Board
+from sim.world.customers.census import Census
 
 
 @dataclass(frozen=True)
@@ -59,3 +60,6 @@ class Population(Protocol):
 
     def surplus_usd_per_day(self, board: Board) -> np.ndarray:
         """Expected consumer surplus over using no model, by class, before booked switching; shape (C,)."""
+
+    def census(self, board: Board) -> Census:
+        """How many customers there are, who came and left, how many providers they use, who gains."""

@@ -20,8 +20,10 @@ from sim.scenario.tasks import TaskClass
 from sim.shared.units import DAYS_PER_YEAR
 from sim.world.board import Board
 from sim.world.compiled import kernel
+from sim.world.customers.bundles import providers_per_node, used_by_provider
+from sim.world.customers.census import Census, Gains, steady_census
 from sim.world.customers.choice import ClassBoard, benefit, class_board, curved
-from sim.world.customers.columns import Columns, node_columns
+from sim.world.customers.columns import GROUPS, Columns, node_columns
 from sim.world.customers.demand import Demand
 from sim.world.customers.threads import for_each
 from sim.world.streams import Streams
@@ -31,15 +33,15 @@ _TAIL = 1e-13
 
 @kernel
 def attractions(  # type: ignore[no-untyped-def]
-    value, mu, exp_d, harm, outside, exp_minus_theta, quality, identity, fit_share, on_sale, curved_price, reference,
-    eta, out,
+    value, mu, exp_d, harm, outside, exp_minus_theta, quality, identity, fit_share, latency, on_sale, curved_price,
+    reference, eta, out,
 ):  # fmt: skip
     """Write a = exp((u - top)/mu) for "none" and each offer into out (J+1,), without switching; returns top."""
     top = outside
     out[0] = outside
     for j in range(on_sale.shape[0]):
         if on_sale[j]:
-            gross = benefit(value, harm, exp_d, exp_minus_theta[j], quality[j], identity, fit_share[j])
+            gross = benefit(value, harm, exp_d, exp_minus_theta[j], quality[j], identity, fit_share[j], latency[j])
             out[j + 1] = curved(gross, reference, eta) - curved_price[j]
             top = max(top, out[j + 1])
     out[0] = np.exp((out[0] - top) / mu)
@@ -66,15 +68,15 @@ def _review(w, a, stay, out):  # type: ignore[no-untyped-def]
 @kernel
 def _advance_block(  # type: ignore[no-untyped-def]
     first, end, days, rate, poisson, tail, value, mu, exp_d, harm, switching, outside, x0,
-    exp_minus_theta, quality, identity, fit_share, on_sale, curved_price, reference, eta,
+    exp_minus_theta, quality, identity, fit_share, latency, on_sale, curved_price, reference, eta,
     occupancy, request_days, switching_usd,
 ):  # fmt: skip
     choices = occupancy.shape[1]
     a, now, after, mean = np.empty(choices), np.empty(choices), np.empty(choices), np.empty(choices)
     for i in range(first, end):
         attractions(
-            value[i], mu[i], exp_d[i], harm[i], outside[i], exp_minus_theta, quality, identity, fit_share, on_sale,
-            curved_price, reference, eta, a,
+            value[i], mu[i], exp_d[i], harm[i], outside[i], exp_minus_theta, quality, identity, fit_share, latency,
+            on_sale, curved_price, reference, eta, a,
         )  # fmt: skip
         stay = np.exp(-switching[i] / mu[i])
         now[:] = occupancy[i]
@@ -111,14 +113,14 @@ def _advance_block(  # type: ignore[no-untyped-def]
 @kernel
 def _start_block(  # type: ignore[no-untyped-def]
     first, end, again, value, mu, exp_d, harm, outside,
-    exp_minus_theta, quality, identity, fit_share, on_sale, curved_price, reference, eta, occupancy,
+    exp_minus_theta, quality, identity, fit_share, latency, on_sale, curved_price, reference, eta, occupancy,
 ):  # fmt: skip
     choices = occupancy.shape[1]
     a = np.empty(choices)
     for i in range(first, end):
         attractions(
-            value[i], mu[i], exp_d[i], harm[i], outside[i], exp_minus_theta, quality, identity, fit_share, on_sale,
-            curved_price, reference, eta, a,
+            value[i], mu[i], exp_d[i], harm[i], outside[i], exp_minus_theta, quality, identity, fit_share, latency,
+            on_sale, curved_price, reference, eta, a,
         )  # fmt: skip
         free = 1.0
         if again:
@@ -137,7 +139,7 @@ def _start_block(  # type: ignore[no-untyped-def]
 @kernel
 def _notice_block(  # type: ignore[no-untyped-def]
     first, end, offer, value, mu, exp_d, harm, switching, outside, x0,
-    exp_minus_theta, quality, identity, fit_share, on_sale, curved_price, reference, eta, occupancy,
+    exp_minus_theta, quality, identity, fit_share, latency, on_sale, curved_price, reference, eta, occupancy,
 ):  # fmt: skip
     """One review by those who hold `offer`; returns the switching costs of those who leave it, USD."""
     choices = occupancy.shape[1]
@@ -145,8 +147,8 @@ def _notice_block(  # type: ignore[no-untyped-def]
     borne = 0.0
     for i in range(first, end):
         attractions(
-            value[i], mu[i], exp_d[i], harm[i], outside[i], exp_minus_theta, quality, identity, fit_share, on_sale,
-            curved_price, reference, eta, a,
+            value[i], mu[i], exp_d[i], harm[i], outside[i], exp_minus_theta, quality, identity, fit_share, latency,
+            on_sale, curved_price, reference, eta, a,
         )  # fmt: skip
         stay = np.exp(-switching[i] / mu[i])
         holders = occupancy[i, offer + 1]
@@ -166,15 +168,17 @@ def _notice_block(  # type: ignore[no-untyped-def]
 @kernel
 def _surplus_block(  # type: ignore[no-untyped-def]
     first, end, value, mu, exp_d, harm, switching, outside, x0,
-    exp_minus_theta, quality, identity, fit_share, on_sale, curved_price, reference, eta, occupancy,
+    exp_minus_theta, quality, identity, fit_share, latency, on_sale, curved_price, reference, eta, occupancy,
+    group, by_group,
 ):  # fmt: skip
+    """Sum over nodes of their expected surplus, USD per day; adds the same to by_group (3,)."""
     choices = occupancy.shape[1]
     a = np.empty(choices)
     surplus = 0.0
     for i in range(first, end):
         top = attractions(
-            value[i], mu[i], exp_d[i], harm[i], outside[i], exp_minus_theta, quality, identity, fit_share, on_sale,
-            curved_price, reference, eta, a,
+            value[i], mu[i], exp_d[i], harm[i], outside[i], exp_minus_theta, quality, identity, fit_share, latency,
+            on_sale, curved_price, reference, eta, a,
         )  # fmt: skip
         stay = np.exp(-switching[i] / mu[i])
         total = 0.0
@@ -185,7 +189,9 @@ def _surplus_block(  # type: ignore[no-untyped-def]
         for k in range(1, choices):
             if occupancy[i, k] > 0.0:
                 inclusive += occupancy[i, k] * np.log(base + (1.0 - stay) * a[k])
-        surplus += x0[i] * (top + mu[i] * inclusive - outside[i])
+        gain = x0[i] * (top + mu[i] * inclusive - outside[i])
+        surplus += gain
+        by_group[group[i]] += gain
     return surplus
 
 
@@ -198,8 +204,11 @@ class ExpectedCustomers:
         self._nodes, self._draws = nodes, streams
         self._tune(tasks, tastes)
         self.weights = np.zeros((self.columns.row_count, offer_count + 1))
+        self._changes = 0  # of who holds what
+        self._known_gains: tuple[tuple[int, bytes], Gains] | None = None
 
     def _tune(self, tasks: tuple[TaskClass, ...], tastes: Reviewing) -> None:
+        self._tastes = tastes
         self.columns: Columns = node_columns(tasks, tastes, self._nodes, self._draws)
         self.rate_per_day = 1.0 / tastes.review_days
         self.eta = tastes.volume_elasticity
@@ -209,6 +218,7 @@ class ExpectedCustomers:
         """Other tastes and tasks at the same nodes; their occupancy stays."""
         assert isinstance(scenario.population, Reviewing)
         self._tune(scenario.tasks, scenario.population)
+        self._changes += 1
 
     @property
     def row_count(self) -> int:
@@ -225,6 +235,7 @@ class ExpectedCustomers:
 
     def advance(self, board: Board, start_day: float, end_day: float) -> Demand:
         """Let time pass at constant board."""
+        self._changes += 1
         c, views, days = self.columns, self.views(board), end_day - start_day
         poisson, tail = poisson_weights(self.rate_per_day * days)
         request_days = np.zeros((len(c.blocks), board.offer_count + 1))
@@ -236,8 +247,8 @@ class ExpectedCustomers:
             _advance_block(
                 first, end, days, self.rate_per_day, poisson, tail, c.value_usd, c.mu_usd, c.exp_difficulty,
                 c.harm_usd, c.switching_usd, c.outside_usd, c.requests_per_day, v.exp_minus_theta, v.quality,
-                v.identity, v.fit_share, v.on_sale, v.curved_price_usd, v.reference_usd, v.eta, self.weights,
-                request_days[index], switching[index],
+                v.identity, v.fit_share, v.latency_usd, v.on_sale, v.curved_price_usd, v.reference_usd, v.eta,
+                self.weights, request_days[index], switching[index],
             )  # fmt: skip
 
         for_each(work, range(len(c.blocks)), c.row_count)
@@ -255,6 +266,7 @@ class ExpectedCustomers:
         switching = np.zeros(board.class_count)
         if not self.notices_increases:
             return switching
+        self._changes += 1
         c, views = self.columns, self.views(board)
         for task, first, end in c.blocks:
             if classes[task]:
@@ -262,7 +274,7 @@ class ExpectedCustomers:
                 switching[task] += _notice_block(
                     first, end, offer, c.value_usd, c.mu_usd, c.exp_difficulty, c.harm_usd, c.switching_usd,
                     c.outside_usd, c.requests_per_day, v.exp_minus_theta, v.quality, v.identity, v.fit_share,
-                    v.on_sale, v.curved_price_usd, v.reference_usd, v.eta, self.weights,
+                    v.latency_usd, v.on_sale, v.curved_price_usd, v.reference_usd, v.eta, self.weights,
                 )  # fmt: skip
         return switching
 
@@ -278,29 +290,51 @@ class ExpectedCustomers:
 
     def surplus_usd_per_day(self, board: Board) -> np.ndarray:
         """Expected consumer surplus over using no model, by class, before booked switching; shape (C,)."""
+        return self._gains(board).by_class
+
+    def census(self, board: Board) -> Census:
+        """The customers as they are; none comes or goes."""
+        customers = self._tastes.market_customers
+        used = used_by_provider(self.weights, board.owner_of, board.class_count)
+        providers, users = providers_per_node(used)
+        return steady_census(
+            customers, self.columns.group.reshape(board.class_count, -1), customers * providers, customers * users,
+            self._gains(board).by_group,
+        )  # fmt: skip
+
+    def _gains(self, board: Board) -> Gains:
+        """Surplus by class and by group; computed once for a state of customers and board."""
+        key = (self._changes, board.seen)
+        if self._known_gains is None or self._known_gains[0] != key:
+            self._known_gains = (key, self._compute_gains(board))
+        return self._known_gains[1]
+
+    def _compute_gains(self, board: Board) -> Gains:
         c, views = self.columns, self.views(board)
-        parts = np.zeros(len(c.blocks))
+        parts, groups = np.zeros(len(c.blocks)), np.zeros((len(c.blocks), len(GROUPS)))
 
         def work(index: int) -> None:
             task, first, end = c.blocks[index]
             v = views[task]
             parts[index] = _surplus_block(
                 first, end, c.value_usd, c.mu_usd, c.exp_difficulty, c.harm_usd, c.switching_usd, c.outside_usd,
-                c.requests_per_day, v.exp_minus_theta, v.quality, v.identity, v.fit_share, v.on_sale,
-                v.curved_price_usd, v.reference_usd, v.eta, self.weights,
+                c.requests_per_day, v.exp_minus_theta, v.quality, v.identity, v.fit_share, v.latency_usd, v.on_sale,
+                v.curved_price_usd, v.reference_usd, v.eta, self.weights, c.group, groups[index],
             )  # fmt: skip
 
         for_each(work, range(len(c.blocks)), c.row_count)
-        total = np.zeros(board.class_count)
+        total, by_group = np.zeros(board.class_count), np.zeros((board.class_count, len(GROUPS)))
         for index, (task, _, _) in enumerate(c.blocks):
             total[task] += parts[index]
-        return total
+            by_group[task] += groups[index]
+        return Gains(total, by_group)
 
     def views(self, board: Board) -> list[ClassBoard]:
         """The board as each class sees it."""
         return [class_board(board, task, self.eta) for task in range(board.class_count)]
 
     def _choose_free(self, board: Board, again: bool) -> None:
+        self._changes += 1
         c, views = self.columns, self.views(board)
 
         def work(index: int) -> None:
@@ -308,8 +342,8 @@ class ExpectedCustomers:
             v = views[task]
             _start_block(
                 first, end, again, c.value_usd, c.mu_usd, c.exp_difficulty, c.harm_usd, c.outside_usd,
-                v.exp_minus_theta, v.quality, v.identity, v.fit_share, v.on_sale, v.curved_price_usd, v.reference_usd,
-                v.eta, self.weights,
+                v.exp_minus_theta, v.quality, v.identity, v.fit_share, v.latency_usd, v.on_sale, v.curved_price_usd,
+                v.reference_usd, v.eta, self.weights,
             )  # fmt: skip
 
         for_each(work, range(len(c.blocks)), c.row_count)

@@ -21,6 +21,7 @@ from sim.scenario.scenario import Scenario
 from sim.scenario.tasks import TaskClass
 from sim.world.board import Board
 from sim.world.compiled import kernel
+from sim.world.customers.census import Census, ungrouped_census
 from sim.world.customers.demand import Demand
 
 _TIE = 1e-12  # of the largest utility or slope: differences below are rounding
@@ -153,6 +154,12 @@ class LineCustomers:
             out[task] = (area - none) * g.share * self.requests_per_day[task]
         return out
 
+    def census(self, board: Board) -> Census:
+        """Everybody on the line; not split into groups, and every class has customers of its own."""
+        return ungrouped_census(
+            self.surplus_usd_per_day(board), self._shares, np.full(len(self._tasks), self._spec.market_customers)
+        )
+
     def geometry(self, board: Board, task: int) -> Geometry:
         """Gross utilities along the line, as the board's abilities make them."""
         part, spec, column = self._tasks[task], self._spec, self._spec.varies
@@ -163,14 +170,19 @@ class LineCustomers:
         gross = value * np.concatenate(
             [[spec.outside_share or 0.0], success - part.harm_share * (1.0 - success) + board.fit_share]
         )
+        wait = np.concatenate([[0.0], board.latency_usd[task]])
         none = spec.outside_share is not None
         if isinstance(column, ValueColumn):
             span = column.high - column.low
-            return Geometry(gross[None, :] * column.low, gross[None, :], np.array([span]), 1.0 / span, none)
+            return Geometry(gross[None, :] * column.low - wait, gross[None, :], np.array([span]), 1.0 / span, none)
         kinks, left, right = _distances(column, self._offers)
         length = np.diff(kinks)
         return Geometry(
-            gross - column.travel_usd * left, -column.travel_usd * (right - left) / length[:, None], length, 1.0, none
+            gross - wait - column.travel_usd * left,
+            -column.travel_usd * (right - left) / length[:, None],
+            length,
+            1.0,
+            none,
         )
 
     def _choose(self, board: Board) -> None:

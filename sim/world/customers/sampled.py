@@ -14,21 +14,23 @@ from sim.scenario.tasks import TaskClass
 from sim.shared.units import DAYS_PER_YEAR
 from sim.world.board import Board
 from sim.world.compiled import kernel
+from sim.world.customers.bundles import providers_per_row
+from sim.world.customers.census import Census, Gains, steady_census
 from sim.world.customers.choice import ClassBoard, class_board
-from sim.world.customers.columns import Columns, sampled_columns, single_precision
+from sim.world.customers.columns import GROUPS, Columns, sampled_columns, single_precision
 from sim.world.customers.demand import Demand
 from sim.world.customers.fastmath import exp_f32, exponential_f32, log_f32, mixed
 from sim.world.customers.threads import for_each
 from sim.world.streams import Streams, name_key
 
 _CHUNK = 1024  # rows gathered at a time: their working set stays in the first cache
-_TIMES = np.array([0x9E3779B9, 0x85EBCA6B], dtype=np.uint32)  # the "offer" of the draw of the next review's time
+TIMES = np.array([0x9E3779B9, 0x85EBCA6B], dtype=np.uint32)  # the "offer" of the draw of the next review's time
 
 
 @kernel
 def _choose_rows(  # type: ignore[no-untyped-def]
     rows, count, offset, pays, stream, keys, value, mu, exp_d, harm, switching, outside,
-    exp_minus_theta, quality, identity, fit_share, on_sale, curved_price, reference, eta, held, reviews,
+    exp_minus_theta, quality, identity, fit_share, latency, on_sale, curved_price, reference, eta, held, reviews,
     best, best_utility,
 ):  # fmt: skip
     """Write the choice of each of the first `count` entries of `rows` into best (j+1, or 0 for none).
@@ -48,12 +50,12 @@ def _choose_rows(  # type: ignore[no-untyped-def]
         if not on_sale[j]:
             continue
         ability, known = np.float32(exp_minus_theta[j]), np.float32(quality[j])
-        fit, price = np.float32(fit_share[j]), np.float32(curved_price[j])
+        fit, price, wait = np.float32(fit_share[j]), np.float32(curved_price[j]), np.float32(latency[j])
         key0, key1, choice = keys[j + 1, 0], keys[j + 1, 1], np.int16(j + 1)
         for r in range(count):
             i = rows[r]
             success = known if identity else one / (one + exp_d[i] * ability)
-            gross = value[i] * success - harm[i] * (one - success) + fit * value[i]
+            gross = value[i] * success - harm[i] * (one - success) + fit * value[i] - wait
             if eta != 0.0:
                 positive = max(gross, np.float32(1e-30))
                 gross = scale * exp_f32(power * log_f32(positive)) if gross > np.float32(0.0) else gross
@@ -69,7 +71,7 @@ def _choose_rows(  # type: ignore[no-untyped-def]
 @kernel
 def _advance_block(  # type: ignore[no-untyped-def]
     first, end, offset, start, stop, rate, stream, keys, times, value, mu, exp_d, harm, switching, outside, x0,
-    exp_minus_theta, quality, identity, fit_share, on_sale, curved_price, reference, eta,
+    exp_minus_theta, quality, identity, fit_share, latency, on_sale, curved_price, reference, eta,
     held, next_review, reviews, request_days, switching_usd,
 ):  # fmt: skip
     """Let rows [first, end) of one class live from `start` to `stop`; adds to request_days (J+1,); returns reviews.
@@ -93,7 +95,8 @@ def _advance_block(  # type: ignore[no-untyped-def]
                 reviews[rows[r]] += np.uint32(1)
             _choose_rows(
                 rows, count, offset, True, stream, keys, value, mu, exp_d, harm, switching, outside, exp_minus_theta,
-                quality, identity, fit_share, on_sale, curved_price, reference, eta, held, reviews, best, best_utility,
+                quality, identity, fit_share, latency, on_sale, curved_price, reference, eta, held, reviews, best,
+                best_utility,
             )  # fmt: skip
             done += count
             again = 0
@@ -119,7 +122,7 @@ def _advance_block(  # type: ignore[no-untyped-def]
 @kernel
 def _start_block(  # type: ignore[no-untyped-def]
     first, end, offset, day, rate, again, stream, keys, times, value, mu, exp_d, harm, switching, outside,
-    exp_minus_theta, quality, identity, fit_share, on_sale, curved_price, reference, eta,
+    exp_minus_theta, quality, identity, fit_share, latency, on_sale, curved_price, reference, eta,
     held, next_review, reviews,
 ):  # fmt: skip
     """A choice without switching cost: by every row, or `again` by those whose offer is no longer on sale."""
@@ -137,7 +140,8 @@ def _start_block(  # type: ignore[no-untyped-def]
             count += 1
         _choose_rows(
             rows, count, offset, False, stream, keys, value, mu, exp_d, harm, switching, outside, exp_minus_theta,
-            quality, identity, fit_share, on_sale, curved_price, reference, eta, held, reviews, best, best_utility,
+            quality, identity, fit_share, latency, on_sale, curved_price, reference, eta, held, reviews, best,
+            best_utility,
         )  # fmt: skip
         for r in range(count):
             i = rows[r]
@@ -149,9 +153,13 @@ def _start_block(  # type: ignore[no-untyped-def]
 @kernel
 def _surplus_block(  # type: ignore[no-untyped-def]
     first, end, value, mu, exp_d, harm, switching, outside, x0,
-    exp_minus_theta, quality, identity, fit_share, on_sale, curved_price, reference, eta, held,
+    exp_minus_theta, quality, identity, fit_share, latency, on_sale, curved_price, reference, eta, held,
+    group, by_group,
 ):  # fmt: skip
-    """Sum over rows of x0 * (mu * ln sum exp(u/mu) - a0), USD per day; a running maximum keeps the sum finite."""
+    """Sum over rows of x0 * (mu * ln sum exp(u/mu) - a0), USD per day; a running maximum keeps the sum finite.
+
+    Adds the same to by_group (3,), by the rows' group.
+    """
     total = 0.0
     one = np.float32(1.0)
     power = np.float32(1.0 + eta)
@@ -168,10 +176,11 @@ def _surplus_block(  # type: ignore[no-untyped-def]
                 continue
             ability, known = np.float32(exp_minus_theta[j]), np.float32(quality[j])
             fit, price, choice = np.float32(fit_share[j]), np.float32(curved_price[j]), np.int16(j + 1)
+            wait = np.float32(latency[j])
             for r in range(count):
                 i = chunk + r
                 success = known if identity else one / (one + exp_d[i] * ability)
-                gross = value[i] * success - harm[i] * (one - success) + fit * value[i]
+                gross = value[i] * success - harm[i] * (one - success) + fit * value[i] - wait
                 if eta != 0.0:
                     positive = max(gross, np.float32(1e-30))
                     gross = scale * exp_f32(power * log_f32(positive)) if gross > np.float32(0.0) else gross
@@ -184,7 +193,9 @@ def _surplus_block(  # type: ignore[no-untyped-def]
                 top[r] = high
         for r in range(count):
             i = chunk + r
-            total += x0[i] * (np.float64(top[r]) + mu[i] * np.log(np.float64(mass[r])) - outside[i])
+            gain = x0[i] * (np.float64(top[r]) + mu[i] * np.log(np.float64(mass[r])) - outside[i])
+            total += gain
+            by_group[group[i]] += gain
     return total
 
 
@@ -200,8 +211,11 @@ class SampledCustomers:
         self._held = np.zeros(rows, dtype=np.int16)
         self._next_review_day = np.zeros(rows)
         self._reviews = np.zeros(rows, dtype=np.uint32)
+        self._changes = 0  # of who holds what
+        self._known_gains: tuple[tuple[int, bytes], Gains] | None = None
 
     def _tune(self, tasks: tuple[TaskClass, ...], spec: Sampled) -> None:
+        self._spec = spec
         self.columns: Columns = sampled_columns(tasks, spec, spec.customers, self._draws)
         # Single precision is what the noise of a sample deserves; sums are kept in double.
         self._f32 = single_precision(self.columns)
@@ -213,6 +227,7 @@ class SampledCustomers:
         """Other tastes and tasks of the same draws; waits that were drawn already stand."""
         assert isinstance(scenario.population, Sampled)
         self._tune(scenario.tasks, scenario.population)
+        self._changes += 1
 
     @property
     def row_count(self) -> int:
@@ -229,6 +244,7 @@ class SampledCustomers:
 
     def advance(self, board: Board, start_day: float, end_day: float) -> Demand:
         """Let time pass at constant board."""
+        self._changes += 1
         c, f, views = self.columns, self._f32, self._views(board)
         days = np.zeros((len(c.blocks), board.offer_count + 1))
         switching = np.zeros((len(c.blocks), 1))
@@ -239,10 +255,10 @@ class SampledCustomers:
             v = views[task]
             reviews[index] = _advance_block(
                 first, end, int(c.class_rows[task]), start_day, end_day, self._rate_per_day, self._streams[task],
-                self._keys, _TIMES, f.value_usd, f.mu_usd, f.exp_difficulty, f.harm_usd, f.switching_usd,
-                f.outside_usd, c.requests_per_day, v.exp_minus_theta, v.quality, v.identity, v.fit_share, v.on_sale,
-                v.curved_price_usd, v.reference_usd, v.eta, self._held, self._next_review_day, self._reviews,
-                days[index], switching[index],
+                self._keys, TIMES, f.value_usd, f.mu_usd, f.exp_difficulty, f.harm_usd, f.switching_usd,
+                f.outside_usd, c.requests_per_day, v.exp_minus_theta, v.quality, v.identity, v.fit_share,
+                v.latency_usd, v.on_sale, v.curved_price_usd, v.reference_usd, v.eta, self._held,
+                self._next_review_day, self._reviews, days[index], switching[index],
             )  # fmt: skip
 
         for_each(work, range(len(c.blocks)), c.row_count)
@@ -274,25 +290,49 @@ class SampledCustomers:
 
     def surplus_usd_per_day(self, board: Board) -> np.ndarray:
         """Expected consumer surplus over using no model, by class, before booked switching; shape (C,)."""
+        return self._gains(board).by_class
+
+    def census(self, board: Board) -> Census:
+        """The customers as they are; none comes or goes."""
+        c, shape = self.columns, (board.class_count, -1)
+        distinct, users = providers_per_row(
+            self._held.reshape(shape), board.owner_of, np.ones(c.row_count // board.class_count, dtype=bool)
+        )
+        stands_for = self._spec.market_customers / self._spec.customers
+        return steady_census(
+            self._spec.market_customers, c.group.reshape(shape), stands_for * distinct, stands_for * users,
+            self._gains(board).by_group,
+        )  # fmt: skip
+
+    def _gains(self, board: Board) -> Gains:
+        """Surplus by class and by group; computed once for a state of customers and board."""
+        key = (self._changes, board.seen)
+        if self._known_gains is None or self._known_gains[0] != key:
+            self._known_gains = (key, self._compute_gains(board))
+        return self._known_gains[1]
+
+    def _compute_gains(self, board: Board) -> Gains:
         c, f, views = self.columns, self._f32, self._views(board)
-        parts = np.zeros(len(c.blocks))
+        parts, groups = np.zeros(len(c.blocks)), np.zeros((len(c.blocks), len(GROUPS)))
 
         def work(index: int) -> None:
             task, first, end = c.blocks[index]
             v = views[task]
             parts[index] = _surplus_block(
                 first, end, f.value_usd, f.mu_usd, f.exp_difficulty, f.harm_usd, f.switching_usd, f.outside_usd,
-                c.requests_per_day, v.exp_minus_theta, v.quality, v.identity, v.fit_share, v.on_sale,
-                v.curved_price_usd, v.reference_usd, v.eta, self._held,
+                c.requests_per_day, v.exp_minus_theta, v.quality, v.identity, v.fit_share, v.latency_usd, v.on_sale,
+                v.curved_price_usd, v.reference_usd, v.eta, self._held, c.group, groups[index],
             )  # fmt: skip
 
         for_each(work, range(len(c.blocks)), c.row_count)
-        total = np.zeros(board.class_count)
+        total, by_group = np.zeros(board.class_count), np.zeros((board.class_count, len(GROUPS)))
         for index, (task, _, _) in enumerate(c.blocks):
             total[task] += parts[index]
-        return total
+            by_group[task] += groups[index]
+        return Gains(total, by_group)
 
     def _choose_free(self, board: Board, day: float, again: bool) -> None:
+        self._changes += 1
         c, f, views = self.columns, self._f32, self._views(board)
 
         def work(index: int) -> None:
@@ -300,9 +340,9 @@ class SampledCustomers:
             v = views[task]
             _start_block(
                 first, end, int(c.class_rows[task]), day, self._rate_per_day, again, self._streams[task], self._keys,
-                _TIMES, f.value_usd, f.mu_usd, f.exp_difficulty, f.harm_usd, f.switching_usd, f.outside_usd,
-                v.exp_minus_theta, v.quality, v.identity, v.fit_share, v.on_sale, v.curved_price_usd, v.reference_usd,
-                v.eta, self._held, self._next_review_day, self._reviews,
+                TIMES, f.value_usd, f.mu_usd, f.exp_difficulty, f.harm_usd, f.switching_usd, f.outside_usd,
+                v.exp_minus_theta, v.quality, v.identity, v.fit_share, v.latency_usd, v.on_sale, v.curved_price_usd,
+                v.reference_usd, v.eta, self._held, self._next_review_day, self._reviews,
             )  # fmt: skip
 
         for_each(work, range(len(c.blocks)), c.row_count)
