@@ -253,12 +253,12 @@ class Floor:
         """Pay the fleets' rent of the interval and write their rows; returns the rent by use, USD, shape (C, J)."""
         if self.serving is None:
             return np.zeros_like(self._requests)
-        rows, due_usd, by_use_usd = self.serving.close()
-        for row in rows:
+        closed = self.serving.close()
+        for row in closed.rows:
             self.recorder.add("fleet", self.day, *row)
-        for provider, usd in due_usd.items():
+        for provider, usd in closed.rent_usd.items():
             self.pay(books.RENT, provider, books.COMPUTE, usd)
-        return by_use_usd
+        return closed.rent_by_use_usd
 
     def _serve(self, c: int, j: int, requests: float, usd: float) -> None:
         """What serving cost: paid for compute, or to a supplier, who then pays for the compute."""

@@ -135,6 +135,21 @@ class FleetState:
         return served * min(mean, self.fleet.give_up_s) + (1.0 - served) * self.fleet.give_up_s
 
 
+@dataclass(frozen=True)
+class ClosedInterval:
+    """What the fleets leave of an interval.
+
+    Attributes:
+        rows: of the table `fleet`, without their day.
+        rent_usd: due by provider.
+        rent_by_use_usd: the same laid on classes and offers by the work that they took, shape (C, J).
+    """
+
+    rows: list[tuple[Any, ...]]
+    rent_usd: dict[str, float]
+    rent_by_use_usd: np.ndarray
+
+
 class Serving:
     """All fleets of a market, as the floor meets them.
 
@@ -236,11 +251,8 @@ class Serving:
 
     # -- reports ------------------------------------------------------------------------------------------------
 
-    def close(self) -> tuple[list[tuple[Any, ...]], dict[str, float], np.ndarray]:
-        """End the interval: rows of the table `fleet` without their day, rent by provider, and rent by use (C, J), USD.
-
-        Rent is laid on classes and offers by the work that they took; of an idle fleet, equally on what is on sale.
-        """
+    def close(self) -> ClosedInterval:
+        """End the interval; the rent of an idle fleet is laid equally on what is on sale."""
         rows: list[tuple[Any, ...]] = []
         due, self._owed_usd = self._owed_usd, {}
         by_use = np.zeros_like(self._work)
@@ -268,7 +280,7 @@ class Serving:
         self._offered[:] = 0.0
         self._refused[:] = 0.0
         self._work[:] = 0.0
-        return rows, due, by_use
+        return ClosedInterval(rows, due, by_use)
 
     def _out(self, state: FleetState) -> float:
         return 0.0 if state.replicas is None else float(state.replicas - state.working)

@@ -165,6 +165,15 @@ def test_hosts_wait_for_the_weights_and_press_the_price() -> None:
     assert last_price(published) < last_price(closed) - 0.1
 
 
+def test_hosts_who_never_come_change_nothing() -> None:
+    raw = hosted(None)
+    raw["population"] = {"kind": "sampled", "customers": 300, "taste_usd": 0.25, "review_days": 10}
+    alone = {key: value for key, value in raw.items() if key != "hosts"}
+    for name in ("demand", "prices", "welfare", "ledger"):
+        with_hosts, without = play(raw).tables[name], play(alone).tables[name]
+        pd.testing.assert_frame_equal(with_hosts, without, check_exact=True)
+
+
 def test_weights_that_no_lab_publishes_are_open_from_the_start() -> None:
     raw = hosted(75)
     raw["providers"][0]["lab"] = {}
