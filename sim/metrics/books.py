@@ -2,11 +2,11 @@
 
 Over one interval, from the ledger (flows on a day between two reports belong to the interval that ends next):
 
-    revenue       = retail + wholesale + tokens sold to copiers, all that others paid it
-    serving       = compute for what it sold, and what it paid a supplier for what it resells
+    revenue       = retail + wholesale and its fees + tokens sold to copiers, all that others paid it
+    serving       = compute or rent for what it sold, and what it paid a supplier for what it resells
     gross profit  = revenue - serving              margin = gross profit / revenue
-    research      = training + tokens bought of a teacher
-    profit        = everything taken - everything paid; over a run it sums to the change of cash
+    research      = research + training + tokens bought of a teacher, with the accounts they were bought through
+    profit        = everything taken - everything paid, funding apart; with funding it sums to the change of cash
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ from sim.shared.tables import RUN_COLUMNS, Column, TableSpec
 if TYPE_CHECKING:
     import pandas as pd
 
-SALES = ("retail", "wholesale", "teacher_tokens")
-SERVING = ("serving", "wholesale")
-RESEARCH = ("training", "teacher_tokens")
+SALES = ("retail", "wholesale", "fee", "teacher_tokens")
+SERVING = ("serving", "wholesale", "fee", "rent")
+RESEARCH = ("research", "training", "teacher_tokens", "accounts")
+CAPITAL = ("funding",)
 
 PROVIDERS = TableSpec(
     "providers",
@@ -32,10 +33,10 @@ PROVIDERS = TableSpec(
         DAY,
         Column("provider", "text", "", "whose books"),
         Column("revenue_usd", "number", "USD", "paid to it by customers, resellers and copiers"),
-        Column("serving_usd", "number", "USD", "paid by it for compute and to suppliers"),
+        Column("serving_usd", "number", "USD", "paid by it for compute or rent, and to suppliers"),
         Column("gross_profit_usd", "number", "USD", "revenue less serving"),
-        Column("research_usd", "number", "USD", "paid by it for training and for a teacher's tokens"),
-        Column("profit_usd", "number", "USD", "all that it took less all that it paid"),
+        Column("research_usd", "number", "USD", "paid by it for research, training and a teacher's tokens"),
+        Column("profit_usd", "number", "USD", "all that it took, funding apart, less all that it paid"),
         Column("margin", "number", "fraction", "gross profit over revenue; 0 where nothing was sold"),
         Column("share_of_tokens", "number", "fraction", "of all tokens that customers used"),
         Column("share_of_dollars", "number", "fraction", "of all that customers paid"),
@@ -65,7 +66,7 @@ def providers(tables: Mapping[str, pd.DataFrame], by_offer: pd.DataFrame) -> pd.
         revenue_usd=summed("payee", SALES),
         serving_usd=summed("payer", SERVING),
         research_usd=summed("payer", RESEARCH),
-        profit_usd=summed("payee", None) - summed("payer", None),
+        profit_usd=summed("payee", None) - summed("payer", None) - summed("payee", CAPITAL),
     )
     out["gross_profit_usd"] = out["revenue_usd"] - out["serving_usd"]
     out["margin"] = ratio(out["gross_profit_usd"], out["revenue_usd"])
