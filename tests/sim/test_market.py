@@ -186,4 +186,10 @@ def test_shares_sum_to_one_and_no_table_holds_nan(small_scenario: Scenario, smal
     result = run(small_scenario, small_catalog, replications=2, catalog_draws=2)
     totals = result.tables["shares"].groupby(["catalog_draw", "replication", "day"])["share_of_tokens"].sum()
     assert np.allclose(totals, 1.0, atol=1e-12)
-    assert all(not table.isna().any(axis=None) for table in result.tables.values())
+    tables = dict(result.tables)
+    frontier = tables.pop("frontier")
+    assert all(not table.isna().any(axis=None) for table in tables.values())
+    # A best student has no ability and no lag before there is one.
+    empty = frontier[["student_theta", "gap_theta", "lag_days"]].isna()
+    assert (empty.all(axis=1) == (frontier["day"] < 60)).all()
+    assert not frontier[~empty.any(axis=1)].isna().any(axis=None)
