@@ -31,41 +31,56 @@ TIMES = np.array([0x9E3779B9, 0x85EBCA6B], dtype=np.uint32)  # the "offer" of th
 def _choose_rows(  # type: ignore[no-untyped-def]
     rows, count, offset, pays, stream, keys, value, mu, exp_d, harm, switching, outside,
     exp_minus_theta, quality, identity, fit_share, latency, on_sale, curved_price, reference, eta, held, reviews,
-    best, best_utility,
+    best,
 ):  # fmt: skip
     """Write the choice of each of the first `count` entries of `rows` into best (j+1, or 0 for none).
 
-    The loops over rows have no branches and no calls, so that they are compiled to vector instructions; one offer
-    after the other, so that no array of rows times offers exists.
+    What the rows hold is first copied side by side: a loop that gathers by `rows` itself is not compiled to vector
+    instructions (44 ns a row and offer against 3.9, one thread, 2026-11-24). The loops have no branches and no calls,
+    and go one offer after the other, so that no array of all rows times offers exists.
     """
-    one = np.float32(1.0)
+    one, zero = np.float32(1.0), np.float32(0.0)
     power = np.float32(1.0 + eta)
     scale = np.float32(reference ** (-eta) / (1.0 + eta))
+    v, m, d = np.empty(_CHUNK, dtype=np.float32), np.empty(_CHUNK, dtype=np.float32), np.empty(_CHUNK, dtype=np.float32)
+    h, s, top = (
+        np.empty(_CHUNK, dtype=np.float32),
+        np.empty(_CHUNK, dtype=np.float32),
+        np.empty(_CHUNK, dtype=np.float32),
+    )
+    holds, chosen = np.empty(_CHUNK, dtype=np.int32), np.empty(_CHUNK, dtype=np.int32)
+    who, review = np.empty(_CHUNK, dtype=np.uint32), np.empty(_CHUNK, dtype=np.uint32)
     for r in range(count):
         i = rows[r]
-        noise = exponential_f32(mixed(i - offset, reviews[i], stream[0], stream[1], keys[0, 0], keys[0, 1]))
-        best_utility[r] = outside[i] - mu[i] * log_f32(noise)
-        best[r] = 0
+        v[r], m[r], d[r], h[r], top[r] = value[i], mu[i], exp_d[i], harm[i], outside[i]
+        s[r] = switching[i] if pays else zero
+        holds[r], who[r], review[r] = held[i], np.uint32(i - offset), reviews[i]
+    stream0, stream1, key0, key1 = stream[0], stream[1], keys[0, 0], keys[0, 1]
+    for r in range(count):
+        noise = exponential_f32(mixed(who[r], review[r], stream0, stream1, key0, key1))
+        top[r] -= m[r] * log_f32(noise)
+        chosen[r] = 0
     for j in range(on_sale.shape[0]):
         if not on_sale[j]:
             continue
         ability, known = np.float32(exp_minus_theta[j]), np.float32(quality[j])
         fit, price, wait = np.float32(fit_share[j]), np.float32(curved_price[j]), np.float32(latency[j])
-        key0, key1, choice = keys[j + 1, 0], keys[j + 1, 1], np.int16(j + 1)
+        key0, key1, choice = keys[j + 1, 0], keys[j + 1, 1], np.int32(j + 1)
         for r in range(count):
-            i = rows[r]
-            success = known if identity else one / (one + exp_d[i] * ability)
-            gross = value[i] * success - harm[i] * (one - success) + fit * value[i] - wait
+            success = known if identity else one / (one + d[r] * ability)
+            gross = v[r] * success - h[r] * (one - success) + fit * v[r] - wait
             if eta != 0.0:
                 positive = max(gross, np.float32(1e-30))
-                gross = scale * exp_f32(power * log_f32(positive)) if gross > np.float32(0.0) else gross
+                gross = scale * exp_f32(power * log_f32(positive)) if gross > zero else gross
             utility = gross - price
-            utility -= switching[i] if pays and held[i] != choice else np.float32(0.0)
-            noise = exponential_f32(mixed(i - offset, reviews[i], stream[0], stream[1], key0, key1))
-            utility -= mu[i] * log_f32(noise)
-            better = utility > best_utility[r]
-            best_utility[r] = utility if better else best_utility[r]
-            best[r] = choice if better else best[r]
+            utility -= s[r] if holds[r] != choice else zero
+            noise = exponential_f32(mixed(who[r], review[r], stream0, stream1, key0, key1))
+            utility -= m[r] * log_f32(noise)
+            better = utility > top[r]
+            top[r] = utility if better else top[r]
+            chosen[r] = choice if better else chosen[r]
+    for r in range(count):
+        best[r] = chosen[r]
 
 
 @kernel
@@ -81,7 +96,6 @@ def _advance_block(  # type: ignore[no-untyped-def]
     done = 0
     rows = np.empty(_CHUNK, dtype=np.int64)
     best = np.empty(_CHUNK, dtype=np.int16)
-    best_utility = np.empty(_CHUNK, dtype=np.float32)
     for chunk in range(first, end, _CHUNK):
         last = min(chunk + _CHUNK, end)
         count = 0
@@ -96,7 +110,6 @@ def _advance_block(  # type: ignore[no-untyped-def]
             _choose_rows(
                 rows, count, offset, True, stream, keys, value, mu, exp_d, harm, switching, outside, exp_minus_theta,
                 quality, identity, fit_share, latency, on_sale, curved_price, reference, eta, held, reviews, best,
-                best_utility,
             )  # fmt: skip
             done += count
             again = 0
@@ -128,7 +141,6 @@ def _start_block(  # type: ignore[no-untyped-def]
     """A choice without switching cost: by every row, or `again` by those whose offer is no longer on sale."""
     rows = np.empty(_CHUNK, dtype=np.int64)
     best = np.empty(_CHUNK, dtype=np.int16)
-    best_utility = np.empty(_CHUNK, dtype=np.float32)
     for chunk in range(first, end, _CHUNK):
         count = 0
         for i in range(chunk, min(chunk + _CHUNK, end)):
@@ -141,7 +153,6 @@ def _start_block(  # type: ignore[no-untyped-def]
         _choose_rows(
             rows, count, offset, False, stream, keys, value, mu, exp_d, harm, switching, outside, exp_minus_theta,
             quality, identity, fit_share, latency, on_sale, curved_price, reference, eta, held, reviews, best,
-            best_utility,
         )  # fmt: skip
         for r in range(count):
             i = rows[r]
