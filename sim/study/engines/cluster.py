@@ -153,10 +153,11 @@ def run_there(context: bytes, point: Point, timeout_s: float, memory_mb: float |
     """
     one_thread()
     bound_memory(memory_mb)
+    from sim.study.point import Outcome, run_point, too_long, warm_up
+
     if _here.get("context") != context:
         _here["context"], _here["loaded"] = context, pickle.loads(context)
-    from sim.study.point import Outcome, run_point, too_long
-
+        warm_up(_here["loaded"])
     try:
         with _time_limit(timeout_s):
             return run_point(_here["loaded"], point)
