@@ -12,6 +12,8 @@ import os
 import pickle
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections import deque
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 RETRIES = 3
 PROBE_S = 5.0
+HEALTH_S = 30.0
 LOOK_AGAIN_S = 5.0  # how often the size of the cluster is asked
 QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DEDUP_LOGS": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
 
@@ -56,6 +59,7 @@ class RayEngine:
             raise MissingExtra("ray", "ray") from error
         if address is not None and address != "auto":
             probe(address)
+            check_health(address)
         self._ray, self._most = ray, workers
         if not ray.is_initialized():
             try:
@@ -144,6 +148,30 @@ def probe(address: str) -> None:
             "--address", "", address, f"the head of a Ray cluster ({error.strerror or error})",
             "start it with `ray start --head`, or correct the option",
         ) from error  # fmt: skip
+
+
+def check_health(address: str) -> None:
+    """Raise unless what listens is the head of a Ray cluster; `ray.init` would ask anything else for many minutes.
+
+    Addresses of Ray's client (ray://) have no such check.
+
+    Raises:
+        InputError: if it is something else, or does not say within `HEALTH_S`.
+    """
+    from sim.shared.errors import InputError
+
+    if address.startswith("ray://"):
+        return
+    command = [sys.executable, "-m", "ray.scripts.scripts", "health-check", "--address", address]
+    try:
+        healthy = subprocess.run(command, capture_output=True, timeout=HEALTH_S, check=False).returncode == 0
+    except subprocess.TimeoutExpired:
+        healthy = False
+    if not healthy:
+        raise InputError(
+            "--address", "", address, "a Ray cluster that answers (something else listens there)",
+            "name the head's port, 6379 where nothing else was said",
+        )  # fmt: skip
 
 
 def run_there(context: bytes, point: Point, timeout_s: float, memory_mb: float | None) -> Outcome:
