@@ -69,7 +69,7 @@ def sweep_command(
     with closing(make_engine(backend, workers, address)) as engine:
         for plan, argument in zip(plans, sweeps, strict=True):
             folder = _folder(out, plan.sweep.name, len(plans) > 1)
-            command = command_of("sweep", argument, backend, folder, catalog)
+            command = command_of("sweep", argument, folder, backend, address, catalog, yes)
             results.append(_one(plan, models, engine, folder, command, retry_failed))
     if json:
         emit_json(
@@ -117,7 +117,7 @@ def sensitivity_command(
     plan, models = load_plan(sweep), _catalog(catalog)
     _check_runs(largest_run_count(plan, flips_only), yes)
     folder = out or Path("runs") / "sensitivity" / plan.sweep.name
-    command = command_of("sensitivity", sweep, backend, folder, catalog)
+    command = command_of("sensitivity", sweep, folder, backend, address, catalog, yes)
     with closing(make_engine(backend, workers, address)) as engine:
         tables = _interruptible(lambda: study(plan, models, engine, folder, command, flips_only), folder, command)
     if json:
@@ -156,7 +156,7 @@ def regimes_command(
     check_axes(plan)
     _check_runs(run_count(plan), yes)
     folder = _folder(out, plan.sweep.name, several=False)
-    command = command_of("regimes", sweep, backend, folder, catalog)
+    command = command_of("regimes", sweep, folder, backend, address, catalog, yes)
     with closing(make_engine(backend, workers, address)) as engine:
         result = _one(plan, models, engine, folder, command, False)
     path = table or folder / "regime_map.parquet"
@@ -201,12 +201,15 @@ def make_engine(backend: str, workers: int | None, address: str | None) -> Engin
     return LocalEngine(workers)
 
 
-def command_of(verb: str, argument: str, backend: str, folder: Path, catalog: Path | None) -> str:
+def command_of(
+    verb: str, argument: str, folder: Path, backend: str, address: str | None, catalog: Path | None, yes: bool
+) -> str:
     """The command that does it again, or goes on with it."""
     parts = ["undercut", "sim", verb, argument, "--out", str(folder)]
     parts += ["--backend", backend] if backend != "local" else []
+    parts += ["--address", address] if address is not None else []
     parts += ["--catalog", str(catalog)] if catalog is not None else []
-    return shlex.join(parts)
+    return shlex.join([*parts, "--yes"] if yes else parts)
 
 
 def _one(plan: Plan, catalog: Catalog, engine: Engine, folder: Path, command: str, retry_failed: bool) -> SweepResult:

@@ -6,6 +6,7 @@ runs the point, and hold nothing of the machine, since they stand in the tables.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import math
@@ -84,6 +85,15 @@ def run_point(context: Context, point: Point) -> Outcome:
     except Exception as error:  # noqa: BLE001  a defect at one point is that point's reason, and is shown
         return Outcome(point.number, reason=f"a defect of Undercut: {type(error).__name__}: {error}")
     return Outcome(point.number, rows, seconds=time.perf_counter() - started)
+
+
+def warm_up(context: Context) -> None:
+    """Run the base up to its first report, so that no point's time holds the loading of libraries and kernels."""
+    base = context.plan.scenario
+    short = base.model_copy(update={"horizon_days": min(base.report_days, base.horizon_days), "interventions": ()})
+    # What is wrong with the base, the points will say.
+    with contextlib.suppress(Exception):
+        run(short, context.catalog, context.plan.sweep.seed)
 
 
 @functools.cache

@@ -3,11 +3,11 @@
 The rules are tried from top to bottom, and the first that holds names the regime:
 
     frontier starved   research spending is at most `starved_share` of that without the entry
+    no foothold        the student serves less than `foothold_share` of all tokens: what is, is not the entry's doing
     winner takes all   one provider takes at least `winner_share` of all dollars
     commoditised       the market's margin is at most `kept_margin` of that without the entry
     price war          `war_days` after the release, posted prices of the offers of day 0 are at least `war_fall` below
                        those without the entry, at unchanged cost
-    no foothold        the student serves less than `foothold_share` of all tokens
     coexistence        none of these
 
 A rule whose figure is absent (a market in which nobody decides on research) is not evaluated.
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 STARVED, WINNER, COMMODITISED, WAR, NO_FOOTHOLD, COEXISTENCE = (
     "frontier starved", "winner takes all", "commoditised", "price war", "no foothold", "coexistence",
 )  # fmt: skip
-REGIMES = (STARVED, WINNER, COMMODITISED, WAR, NO_FOOTHOLD, COEXISTENCE)  # in the order of the rules
+REGIMES = (STARVED, NO_FOOTHOLD, WINNER, COMMODITISED, WAR, COEXISTENCE)  # in the order of the rules
 AXES = ("quality_ratio", "cost_ratio")
 # The figures by the names of a sweep's metrics; those that may be absent last.
 FIGURES = ("student_share", "largest_share", "margin", "posted_prices")
@@ -87,13 +87,13 @@ def regime(figures: Figures, thresholds: Thresholds = THRESHOLDS) -> str:
     """The first rule that holds; one of `REGIMES`."""
     if figures.research_change is not None and 1.0 + figures.research_change <= thresholds.starved_share:
         return STARVED
+    if figures.student_share < thresholds.foothold_share:
+        return NO_FOOTHOLD
     if figures.largest_share >= thresholds.winner_share:
         return WINNER
     if 1.0 + figures.margin_change <= thresholds.kept_margin:
         return COMMODITISED
-    if figures.price_change <= -thresholds.war_fall:
-        return WAR
-    return NO_FOOTHOLD if figures.student_share < thresholds.foothold_share else COEXISTENCE
+    return WAR if figures.price_change <= -thresholds.war_fall else COEXISTENCE
 
 
 def share_column(name: str) -> str:

@@ -12,6 +12,8 @@ import os
 import pickle
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections import deque
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 RETRIES = 3
 PROBE_S = 5.0
+HEALTH_S = 30.0
 LOOK_AGAIN_S = 5.0  # how often the size of the cluster is asked
 QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DEDUP_LOGS": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
 
@@ -56,6 +59,7 @@ class RayEngine:
             raise MissingExtra("ray", "ray") from error
         if address is not None and address != "auto":
             probe(address)
+            check_health(address)
         self._ray, self._most = ray, workers
         if not ray.is_initialized():
             try:
@@ -146,6 +150,30 @@ def probe(address: str) -> None:
         ) from error  # fmt: skip
 
 
+def check_health(address: str) -> None:
+    """Raise unless what listens is the head of a Ray cluster; `ray.init` would ask anything else for many minutes.
+
+    Addresses of Ray's client (ray://) have no such check.
+
+    Raises:
+        InputError: if it is something else, or does not say within `HEALTH_S`.
+    """
+    from sim.shared.errors import InputError
+
+    if address.startswith("ray://"):
+        return
+    command = [sys.executable, "-m", "ray.scripts.scripts", "health-check", "--address", address]
+    try:
+        healthy = subprocess.run(command, capture_output=True, timeout=HEALTH_S, check=False).returncode == 0
+    except subprocess.TimeoutExpired:
+        healthy = False
+    if not healthy:
+        raise InputError(
+            "--address", "", address, "a Ray cluster that answers (something else listens there)",
+            "name the head's port, 6379 where nothing else was said",
+        )  # fmt: skip
+
+
 def run_there(context: bytes, point: Point, timeout_s: float, memory_mb: float | None) -> Outcome:
     """A point, in a worker of the cluster; it ends itself when its time is over, since Ray knows no limit of time.
 
@@ -153,10 +181,11 @@ def run_there(context: bytes, point: Point, timeout_s: float, memory_mb: float |
     """
     one_thread()
     bound_memory(memory_mb)
+    from sim.study.point import Outcome, run_point, too_long, warm_up
+
     if _here.get("context") != context:
         _here["context"], _here["loaded"] = context, pickle.loads(context)
-    from sim.study.point import Outcome, run_point, too_long
-
+        warm_up(_here["loaded"])
     try:
         with _time_limit(timeout_s):
             return run_point(_here["loaded"], point)

@@ -137,6 +137,9 @@ def prepare(context: bytes, limit_mb: float, parent: int) -> None:
     one_thread()
     bound_memory(limit_mb)
     _here["context"] = pickle.loads(context)
+    from sim.study.point import warm_up
+
+    warm_up(_here["context"])
 
 
 def one_thread() -> None:

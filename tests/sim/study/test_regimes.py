@@ -48,10 +48,10 @@ CALM = Figures(student_share=0.3, largest_share=0.4, margin_change=0.0, price_ch
         ({"research_change": -0.49}, COEXISTENCE),
         ({"research_change": None}, COEXISTENCE),
         # Of several, the first of the rules.
-        ({"research_change": -1, "largest_share": 1, "margin_change": -1, "price_change": -1}, STARVED),
-        ({"largest_share": 1, "margin_change": -1, "price_change": -1, "student_share": 0}, WINNER),
-        ({"margin_change": -1, "price_change": -1, "student_share": 0}, COMMODITISED),
-        ({"price_change": -1, "student_share": 0}, WAR),
+        ({"research_change": -1, "largest_share": 1, "margin_change": -1, "student_share": 0}, STARVED),
+        ({"largest_share": 1, "margin_change": -1, "price_change": -1, "student_share": 0}, NO_FOOTHOLD),
+        ({"largest_share": 1, "margin_change": -1, "price_change": -1}, WINNER),
+        ({"margin_change": -1, "price_change": -1}, COMMODITISED),
     ],
 )  # fmt: skip
 def test_rules(changes: dict[str, float | None], name: str) -> None:

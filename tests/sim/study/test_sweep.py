@@ -319,3 +319,20 @@ def test_wrong_options_are_one_message(
     shown = capsys.readouterr().err
     assert said in shown
     assert shown.count("\n") == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="signals of a terminal's group")
+def test_an_interrupt_says_what_is_kept_and_how_to_go_on(tmp_path: Path) -> None:
+    path, out = write_sweep(tmp_path, replications=60), tmp_path / "out"
+    command = [sys.executable, "-m", "dashboard.cli", "sim", "sweep", str(path), "--workers", "1", "--out", str(out)]
+    with subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as parent:
+        while kept(out) < 1 and parent.poll() is None:
+            time.sleep(0.05)
+        os.killpg(parent.pid, signal.SIGINT)  # as Ctrl-C does: the workers get it too
+        said = parent.communicate()[1]
+    assert parent.returncode == 130
+    assert f"kept in {out}" in said
+    assert f"undercut sim sweep {path} --out {out}" in said
+    assert "Traceback" not in said
