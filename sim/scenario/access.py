@@ -115,11 +115,11 @@ Source = Annotated[Own | OpenWeights | Accounts | Scraped, Field(discriminator="
 
 
 class Worth(Part):
-    """Kappa: how many tokens of plain text one token of a regime is worth to a student; assumed until measured."""
+    """Kappa: effective tokens of one token taken, by what the teacher gave; assumed until measured."""
 
-    text: Positive = 1.0
-    topk: Positive = 4.0
-    full: Positive = 5.0
+    text: Positive = 0.5
+    topk: Positive = 1.0
+    full: Positive = 1.0
 
     def of(self, regime: Regime) -> float:
         """The figure of one regime."""

@@ -48,7 +48,8 @@ def test_a_supplier_expects_the_margin_on_what_others_resell(empty_catalog: Cata
     raw = raw_labs()
     raw["providers"][0]["offers"][0] |= {"wholesale": True}
     raw["providers"][1]["offers"][0] = {
-        "name": "copy", "model": "frontier", "list_price": stated(3, 15), "cost": {"kind": "wholesale", "offer": "best"},
+        "name": "copy", "model": "frontier", "list_price": stated(3, 15),
+        "cost": {"kind": "wholesale", "offer": "best"},
     }  # fmt: skip
     market = Market(parse_scenario(raw, "test"), empty_catalog)
     expected = Prospects(market.board, market.beliefs).profit_usd_per_day("leader", Supposed())
