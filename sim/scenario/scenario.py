@@ -56,14 +56,14 @@ class Scenario(Part):
     interventions: tuple[Intervention, ...] = ()
 
     @property
-    def offers(self) -> tuple[Offer, ...]:
-        """All offers, in the order of their providers."""
-        return tuple(offer for provider in self.providers for offer in provider.offers)
-
-    @property
     def waiting_offers(self) -> frozenset[str]:
         """Offers that are not on sale before a lab releases them."""
         return frozenset(name for provider in self.providers for name in provider.lab.waiting_offers)
+
+    @property
+    def offers(self) -> tuple[Offer, ...]:
+        """All offers, in the order of their providers."""
+        return tuple(offer for provider in self.providers for offer in provider.offers)
 
     @property
     def sha256(self) -> str:
