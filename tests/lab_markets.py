@@ -75,6 +75,7 @@ def student(**changes: Any) -> dict[str, Any]:
         "teacher_offer": "best",
         "source": {"kind": "accounts", "accounts": 100, "output_mtok": 60, "requests_per_account_day": 30},
         "curve": {"kind": "parametric", "asymptote_logits": -0.1, "scale_mtok": 5},
+        "worth": {"text": 1.0, "topk": 4.0, "full": 5.0},
         "training_cost_usd": 1e5,
         "training_days": 10,
         "first_day": 5,

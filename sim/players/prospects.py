@@ -51,7 +51,9 @@ class Prospects:
         board = self._board
         own = np.array([owner == provider for owner in board.owners])
         with _as_supposed(board, supposed):
-            sold = [int(j) for j in np.flatnonzero(own & board.on_sale)]
+            # What is free has no level; it counts beside the others.
+            priced = (board.list_price.max(axis=0) > 0) & (board.price.max(axis=0) > 0)
+            sold = [int(j) for j in np.flatnonzero(own & board.on_sale & priced)]
             posted = board.price[:, sold].copy()
             try:
                 if reprices and sold:

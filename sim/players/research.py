@@ -224,12 +224,10 @@ class Researchers:
         return float(self._floor.board.theta[:, offer].mean())
 
     def _lag_years(self, part: Research) -> float:
-        """The lag of imitators as seen so far; before any was seen the prior, or the horizon."""
+        """The lag of imitators as seen so far; before any was seen none is expected within the horizon."""
         seen = self._abilities.mean_lag_days(self._line(part))
         if seen is not None:
             return seen / DAYS_PER_YEAR
-        if part.prior_lag_days is not None:
-            return part.prior_lag_days / DAYS_PER_YEAR
         return part.rule.horizon_years if isinstance(part.rule, ExpectedReturn) else 0.0
 
     def _trailing_profit_usd(self, name: str, days: float) -> float:

@@ -17,7 +17,7 @@ import numpy as np
 
 from sim.players.access import Terms, flag_probability, served_days
 from sim.players.prospects import drawn
-from sim.scenario.access import Scraped
+from sim.scenario.access import USUAL_REQUESTS_PER_DAY, Lent, Scraped
 from sim.scenario.students import Student
 from sim.shared.units import TOKENS_PER_MTOK
 from sim.world.distillation import student_theta
@@ -36,7 +36,8 @@ class Plan:
         mtok_per_request: output tokens of a request, in millions.
         wanted_mtok: tokens after which it ends; None: it lasts `days`.
         days: longest duration.
-        account_usd: to open one account.
+        account_usd: to open one account; nothing for one that is lent.
+        lent: whose accounts they are, if not the copier's own.
     """
 
     accounts: float
@@ -45,12 +46,28 @@ class Plan:
     wanted_mtok: float | None
     days: float
     account_usd: float
+    lent: Lent | None = None
+
+    def flagged(self, terms: Terms) -> float:
+        """Daily chance that one of the accounts is flagged."""
+        pace = terms.pace(self.pace)
+        if self.lent is not None:
+            pace = USUAL_REQUESTS_PER_DAY * (1.0 + pace / self.lent.usual_requests_per_day)
+        return flag_probability(terms.tau, pace)
+
+    @property
+    def opening_usd(self) -> float:
+        """What opening all accounts costs."""
+        return 0.0 if self.lent is not None else self.accounts * self.account_usd
+
+    def lending_usd(self, mtok: float) -> float:
+        """What a reseller takes for so many tokens, in millions."""
+        return 0.0 if self.lent is None else mtok / self.mtok_per_request * self.lent.usd_per_request
 
     def mtok(self, terms: Terms, days: float, alive_share: float = 1.0) -> float:
         """Expected tokens taken in so many days on these terms, in millions."""
-        pace = terms.pace(self.pace)
-        served = served_days(flag_probability(terms.tau, pace), days)
-        return self.accounts * alive_share * pace * served * self.mtok_per_request
+        served = served_days(self.flagged(terms), days)
+        return self.accounts * alive_share * terms.pace(self.pace) * served * self.mtok_per_request
 
     def whole_mtok(self, terms: Terms) -> float:
         """Expected tokens of the whole campaign."""
@@ -60,7 +77,7 @@ class Plan:
     def days_until(self, terms: Terms, mtok: float, alive_share: float) -> float:
         """Days in which so many tokens are taken; infinite where bans come first."""
         rate = self.accounts * alive_share * terms.pace(self.pace) * self.mtok_per_request
-        flagged = flag_probability(terms.tau, terms.pace(self.pace))
+        flagged = self.flagged(terms)
         if rate <= 0.0:
             return math.inf
         if flagged < 1e-12:
@@ -107,14 +124,14 @@ def largest_value(
     """
     plans = [
         Plan(source.least_accounts * 2.0**k, pace, source.output_tokens_per_request / TOKENS_PER_MTOK, None,
-             source.campaign_days, source.account_usd)
+             source.campaign_days, source.account_usd, source.lent)
         for k in range(source.doublings + 1)
         for pace in source.paces
         if pace == min(source.paces) or terms.limit is None or pace <= terms.limit
     ]  # fmt: skip
     mtok = np.array([plan.whole_mtok(terms) for plan in plans])
-    accounts = np.array([plan.accounts for plan in plans])
-    cost = mtok * price_usd_per_mtok + accounts * source.account_usd + training_usd
+    fees = np.array([plan.opening_usd + plan.lending_usd(taken) for plan, taken in zip(plans, mtok, strict=True)])
+    cost = mtok * price_usd_per_mtok + fees + training_usd
     nothing = Plan(0.0, source.paces[0], 0.0, None, source.campaign_days, 0.0)
     can = cost <= budget_usd
     if not can.any():

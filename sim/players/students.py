@@ -14,7 +14,7 @@ import numpy as np
 import simpy
 
 from sim.players.abilities import Abilities, Version
-from sim.players.access import Copier, Gates, Terms, flag_probability
+from sim.players.access import Copier, Gates, Terms
 from sim.players.pricing.beliefs import Beliefs
 from sim.players.prospects import Prospects, Supposed, annuity_years
 from sim.players.schedule import Key, Schedule, afford_usd
@@ -99,7 +99,7 @@ class Students:
         if plan.accounts <= 0.0:
             return False
         held.plan = plan
-        fee = plan.accounts * plan.account_usd
+        fee = plan.opening_usd
         if fee:
             floor.pay(books.ACCOUNTS, name, books.BROKERS, fee, "", part.offer)
             held.spent_usd += fee
@@ -142,13 +142,15 @@ class Students:
                 return
             left -= days
             mtok = plan.mtok(terms, days, alive)
-            alive *= (1.0 - flag_probability(terms.tau, terms.pace(plan.pace))) ** days
+            alive *= (1.0 - plan.flagged(terms)) ** days
             effective = mtok * part.worth.of(terms.returns) * self._efficiency(part)
             requests = mtok / plan.mtok_per_request
             taken += mtok
             held.effective_mtok += effective
-            held.spent_usd += mtok * price
+            held.spent_usd += mtok * price + plan.lending_usd(mtok)
             floor.pay(books.TEACHER_TOKENS, name, seller, mtok * price, "", part.teacher_offer, requests, mtok)
+            if plan.lent is not None:
+                floor.pay(books.ACCOUNTS, name, plan.lent.reseller, plan.lending_usd(mtok), "", part.offer, requests)
             cost = float(mtok * board.cost[2, teacher])
             floor.pay(books.SERVING, seller, books.COMPUTE, cost, "", part.teacher_offer)
             floor.recorder.add(
@@ -210,10 +212,10 @@ class Students:
         per_request = source.output_tokens_per_request / TOKENS_PER_MTOK
         fixed = Plan(
             source.accounts, source.requests_per_account_day, per_request, source.output_mtok, source.most_days,
-            source.account_usd,
+            source.account_usd, source.lent,
         )  # fmt: skip
         mtok = fixed.whole_mtok(terms)
-        usd = mtok * price + source.accounts * source.account_usd
+        usd = mtok * price + fixed.opening_usd + fixed.lending_usd(mtok)
         if self._worthwhile(name, part, held, mtok * worth, usd):
             return fixed
         return Plan(0.0, fixed.pace, per_request, 0.0, fixed.days, 0.0)

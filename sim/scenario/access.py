@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from sim.scenario.base import NotNegative, Part, Positive
+from sim.scenario.base import Name, NotNegative, Part, Positive
 
 Regime = Literal["text", "topk", "full"]
 
@@ -81,6 +81,14 @@ class OpenWeights(Part):
     output_mtok: Positive
 
 
+class Lent(Part):
+    """Accounts of a reseller's customers, among whose own requests those of the copier hide: z = ln(1 + x/usual)."""
+
+    reseller: Name = Field(description="the provider that lends them and is paid; neither copier nor victim")
+    usual_requests_per_day: Positive = Field(300.0, description="of one account, without the copier's; assumed")
+    usd_per_request: NotNegative = Field(0.005, description="paid to the reseller for each request; assumed")
+
+
 class Accounts(Part):
     """Tokens bought through a rival's interface, from a fixed number of accounts, until the dose is there."""
 
@@ -91,6 +99,7 @@ class Accounts(Part):
     output_tokens_per_request: Positive = 1000.0
     most_days: Positive = Field(90.0, description="a campaign ends then with what it has")
     account_usd: NotNegative = Field(10.0, description="to open one account; assumed")
+    lent: Lent | None = Field(None, description="a reseller's accounts instead of the copier's own, which are opened")
 
 
 class Scraped(Part):
@@ -108,6 +117,7 @@ class Scraped(Part):
     output_tokens_per_request: Positive = 1000.0
     campaign_days: Positive = 90.0
     account_usd: NotNegative = Field(10.0, description="to open one account; assumed")
+    lent: Lent | None = Field(None, description="a reseller's accounts instead of the copier's own, which are opened")
     horizon_years: Positive = 2.0
 
 
@@ -115,11 +125,11 @@ Source = Annotated[Own | OpenWeights | Accounts | Scraped, Field(discriminator="
 
 
 class Worth(Part):
-    """Kappa: how many tokens of plain text one token of a regime is worth to a student; assumed until measured."""
+    """Kappa: effective tokens of one token taken, by what the teacher gave; assumed until measured."""
 
-    text: Positive = 1.0
-    topk: Positive = 4.0
-    full: Positive = 5.0
+    text: Positive = 0.5
+    topk: Positive = 1.0
+    full: Positive = 1.0
 
     def of(self, regime: Regime) -> float:
         """The figure of one regime."""

@@ -19,6 +19,7 @@ def wrong_labs(scenario: Scenario, source: str) -> list[InputError]:
         problems += _not_own(provider, source)
         for student in lab.students:
             problems += _wrong_teacher(scenario, provider, student, source)
+            problems += _wrong_reseller(scenario, provider, student, source)
         every = [offer.name for offer in scenario.offers]
         for part in lab.reinforcement:
             if part.judge_offer is not None and part.judge_offer not in every:
@@ -79,3 +80,16 @@ def _wrong_teacher(scenario: Scenario, provider: Provider, student: Student, sou
         return []
     listed = ", ".join(allowed) or f"there is none for source.kind {student.source.kind}"
     return [InputError(source, f"{where}.teacher_offer", student.teacher_offer, listed, remedy)]
+
+
+def _wrong_reseller(scenario: Scenario, provider: Provider, student: Student, source: str) -> list[InputError]:
+    lent = student.source.lent if isinstance(student.source, Accounts | Scraped) else None
+    if lent is None:
+        return []
+    victims = [part.name for part in scenario.providers for offer in part.offers if offer.name == student.teacher_offer]
+    others = [part.name for part in scenario.providers if part.name not in (*victims, provider.name)]
+    if lent.reseller in others:
+        return []
+    where = f"provider {provider.name}: lab.students.{student.offer}.source.lent.reseller"
+    allowed = ", ".join(others) or "a third provider (there is none)"
+    return [InputError(source, where, lent.reseller, allowed, "name who lends the accounts, or leave lent out")]

@@ -60,6 +60,3 @@ class Research(Part):
     reference_theta: float | None = Field(None, description="theta_ref, logits; null: the offer's ability on day 0")
     reference_day: float = Field(0.0, description="t_ref, day of the scenario")
     noise_sd: NotNegative = Field(0.15, description="logits; assumed")
-    prior_lag_days: NotNegative | None = Field(
-        None, description="lag of imitators that the lab expects before it has seen one; null: none in the horizon"
-    )

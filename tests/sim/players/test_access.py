@@ -209,3 +209,18 @@ def test_a_copier_that_leaves_the_market_takes_no_more(empty_catalog: Catalog) -
     assert outcome.tables["takings"]["day"].max() <= exit_day
     assert (outcome.tables["ledger"]["account"] != "training").all()
     assert outcome.imbalance < 1e-9
+
+
+def test_a_resellers_accounts_hide_the_copier_and_the_reseller_is_paid(empty_catalog: Catalog) -> None:
+    tau, usual = 3.0, 240.0
+    lent = {"reseller": "host", "usual_requests_per_day": usual, "usd_per_request": 0.01}
+    access = GUARDED | {"tau": tau}
+    own, hidden = copied(empty_catalog, access).tables, copied(empty_catalog, access, lent=lent).tables
+    flagged = norm.sf(tau - math.log(1 + 120 / usual))
+    taken = hidden["takings"]["requests"].sum()
+    assert taken == pytest.approx(100 * 120 * (1 - (1 - flagged) ** 60) / flagged)
+    assert taken > 1.2 * own["takings"]["requests"].sum()
+    fees = hidden["ledger"][hidden["ledger"]["account"] == "accounts"]
+    assert fees["payee"].unique().tolist() == ["host"]
+    assert fees["usd"].sum() == pytest.approx(0.01 * taken)
+    assert own["ledger"].query("account == 'accounts'")["payee"].unique().tolist() == ["brokers"]

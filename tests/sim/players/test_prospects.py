@@ -44,11 +44,22 @@ def test_the_board_is_left_as_it_was(empty_catalog: Catalog) -> None:
     assert (board.refused_share == 0).all()
 
 
+def test_what_would_be_refused_earns_nothing(empty_catalog: Catalog) -> None:
+    market = Market(parse_scenario(raw_labs(), "test"), empty_catalog)
+    prospects = Prospects(market.board, market.beliefs)
+    whole, less = (
+        prospects.profit_usd_per_day("leader", Supposed(refused_share={0: share}), reprices=False)
+        for share in (0.0, 0.25)
+    )
+    assert less == pytest.approx(0.75 * whole)
+
+
 def test_a_supplier_expects_the_margin_on_what_others_resell(empty_catalog: Catalog) -> None:
     raw = raw_labs()
     raw["providers"][0]["offers"][0] |= {"wholesale": True}
     raw["providers"][1]["offers"][0] = {
-        "name": "copy", "model": "frontier", "list_price": stated(3, 15), "cost": {"kind": "wholesale", "offer": "best"},
+        "name": "copy", "model": "frontier", "list_price": stated(3, 15),
+        "cost": {"kind": "wholesale", "offer": "best"},
     }  # fmt: skip
     market = Market(parse_scenario(raw, "test"), empty_catalog)
     expected = Prospects(market.board, market.beliefs).profit_usd_per_day("leader", Supposed())

@@ -112,6 +112,18 @@ def test_a_lab_that_sees_itself_imitated_expects_less_and_spends_less(empty_cata
     assert (bought["imitated_usd_per_day"] < bought["exclusive_usd_per_day"]).all()
 
 
+def test_the_sooner_imitators_follow_the_less_is_spent(empty_catalog: Catalog) -> None:
+    def spent(training_days: float) -> tuple[float, float]:
+        lab = {"research": research(noise_sd=0.0)}
+        copier = {"students": [student(training_days=training_days)]}
+        table = played(with_labs(lab, copier, horizon_days=2000), empty_catalog).tables["research"]
+        return float(table["lag_days"].iloc[-1]), float(table["spent_usd"].sum())
+
+    (soon, least), (later, more), (late, most) = spent(5), spent(150), spent(300)
+    assert soon < later < late
+    assert least < more < most
+
+
 def test_a_successor_goes_on_sale_and_its_forerunner_retires(empty_catalog: Catalog) -> None:
     raw = with_labs({"research": research(successors=["next"])})
     raw["models"].append({"kind": "stated", "name": "blank", "theta": 0.0})

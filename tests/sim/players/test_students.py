@@ -132,3 +132,13 @@ def test_distillation_moves_what_reinforcement_stands_on(empty_catalog: Catalog)
     plain = theta(played(with_labs(None, {"students": [student(every_days=60)]}), empty_catalog).tables, "copy")
     rounds = len(found) - len(plain)
     assert found.iloc[-1] == pytest.approx(plain.iloc[-1] + 1.5 * 0.8 * (1 - np.exp(-rounds / 2)), abs=1e-9)
+
+
+def test_an_intervention_puts_no_student_on_sale_before_its_release(empty_catalog: Catalog) -> None:
+    raw = with_labs(None, {"students": [student()]}, report_days=5)
+    raw["providers"][COPIER]["offers"][0]["on_sale"] = False
+    kept = played(raw, empty_catalog).tables["demand"]
+    assert (kept["offer"] != "copy").all()
+    raw["interventions"] = [{"day": 10, "changes": [{"key": "providers.copier.offers.copy.on_sale", "value": True}]}]
+    sold = played(raw, empty_catalog).tables["demand"]
+    assert sold[sold["offer"] == "copy"]["day"].min() >= 35.0

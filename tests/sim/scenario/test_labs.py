@@ -14,6 +14,8 @@ from sim.shared.curves import CURVES
 from sim.shared.errors import InputError, InputErrors
 from sim.shared.yaml import read_yaml
 
+LENT = {"kind": "accounts", "output_mtok": 1, "lent": {"reseller": "leader"}}
+
 
 def refusal(raw: dict[str, Any]) -> str:
     with pytest.raises((InputError, InputErrors)) as caught:
@@ -41,6 +43,7 @@ def test_labs_are_written_and_read_back(tmp_path: Any) -> None:
         ({}, {"students": [student(source={"kind": "own", "output_mtok": 1})]}, "source.kind own"),
         ({}, {"students": [student(teacher_offer="copy")]}, "teacher_offer"),
         ({}, {"students": [student(), student()]}, "an offer that one part makes"),
+        ({}, {"students": [student(source=LENT)]}, "source.lent.reseller"),
         ({}, {"reinforcement": [{"offer": "best"}]}, "lab.reinforcement.offer"),
         ({}, {"reinforcement": [{"offer": "copy", "judge_offer": "none"}]}, "judge_offer"),
     ],
