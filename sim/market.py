@@ -126,7 +126,7 @@ class Market:
             cash = self.ledger.cash_usd(provider.name)
             if provider.name not in self.floor.exited and cash < -provider.treasury.credit_limit_usd:
                 self.floor.leave(provider.name, f"cash {cash:.0f} USD")
-                self._resellers.supplier_left(provider.name)
+                self._resellers.left(provider.name)
 
     # -- interventions ------------------------------------------------------------------------------------------
 

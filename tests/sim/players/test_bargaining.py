@@ -163,6 +163,20 @@ def test_supply_that_is_cut_by_an_intervention_falls_back_and_comes_back(empty_c
     assert found.imbalance < 1e-9
 
 
+def test_a_supplier_that_leaves_is_replaced_and_its_contract_ends(empty_catalog: Catalog) -> None:
+    raw = with_second_source(raw_chain(0.2, kind="two_part", beta=0.0), 0.5)
+    raw["providers"][0]["offers"].append(
+        {"name": "own", "model": "m0", "list_price": usd(0.05), "cost": usd(0.2)}
+    )  # fmt: skip
+    raw["providers"][0]["treasury"] = {"cash_usd": 0, "credit_limit_usd": 0}
+    found = outcome(empty_catalog, raw)
+    left = found.tables["events"].query("event == 'exit'")
+    assert list(left["provider"]) == ["firm0"]
+    assert list(found.tables["demand"].query("day == 400")["offer"]) == ["o2"]
+    assert not (paid(found, "fee")["day"] > left["day"].iloc[0]).any()
+    assert found.imbalance < 1e-9
+
+
 def test_a_bargain_needs_one_buyer_and_no_leader() -> None:
     raw = raw_chain()
     raw["providers"][1]["offers"][0]["cost"] = usd(0.1)
