@@ -8,7 +8,9 @@ import pandas as pd
 import pytest
 from conftest import raw_line
 
+from sim import metrics
 from sim.market import Market, Outcome
+from sim.runner import run
 from sim.scenario.load import parse_scenario
 from sim.shared.catalog import Catalog
 from sim.shared.errors import InputError, InputErrors
@@ -190,3 +192,11 @@ def test_a_bargain_needs_one_buyer_and_no_leader() -> None:
     raw["providers"][1]["offers"][0]["fallbacks"] = ["o0"]
     with pytest.raises((InputError, InputErrors), match=r"offer o1: fallbacks"):
         parse_scenario(raw, "test")
+
+
+def test_fees_are_the_suppliers_profit_and_the_platforms_loss(empty_catalog: Catalog) -> None:
+    raw = raw_chain(0.2, kind="two_part", beta=0.3, every_days=1000, instalment_days=25)
+    result = run(parse_scenario(raw, "test"), empty_catalog)
+    earned = metrics.supplier_profits(result.tables["ledger"]).groupby("provider")["profit_usd"].sum()
+    assert earned["firm0"] == pytest.approx(400 * two_part_chain(0.2, 0.3).supplier_profit, rel=1e-6)
+    assert earned["firm1"] == pytest.approx(-earned["firm0"])

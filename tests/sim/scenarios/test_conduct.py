@@ -12,6 +12,7 @@ from sim.results import RunResult
 from sim.runner import run
 from sim.scenario.load import load_scenario, parse_scenario
 from sim.shared.catalog import shipped_catalog
+from sim.study.entry import entry_answer
 
 
 def raw(name: str) -> dict[str, Any]:
@@ -182,3 +183,12 @@ def test_upward_pricing_pressure_points_to_the_rise() -> None:
         pressure = diversion * (posted(result, other, 364, "output") - 3.0)
         rise = posted(result, own, 729, "output") - posted(result, own, 364, "output")
         assert 0.5 < rise / pressure < 2.0
+
+
+def test_a_campaigns_cost_counts_once_in_the_entrants_profit() -> None:
+    scenario = load_scenario("subsidised_entrant")
+    without = run(scenario.without_entry("student"), shipped_catalog())
+    found = entry_answer(shipped("subsidised_entrant"), without, months=12)
+    ledger = shipped("subsidised_entrant").tables["ledger"].query("day <= 455")
+    cash = ledger[ledger["payee"] == "entrant"]["usd"].sum() - ledger[ledger["payer"] == "entrant"]["usd"].sum()
+    assert found.estimates["entrant_profit_usd"].value == pytest.approx(float(cash), rel=1e-9)
