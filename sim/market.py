@@ -131,7 +131,7 @@ class Market:
             self.floor.settle()
             self.floor.report()
             for name in self._treasuries.exits():
-                self._resellers.supplier_left(name)
+                self._resellers.left(name)
             count += 1
 
     # -- interventions ------------------------------------------------------------------------------------------

@@ -111,14 +111,17 @@ def market(tables: Mapping[str, pd.DataFrame], by_offer: pd.DataFrame) -> pd.Dat
 
 
 def supplier_profits(ledger: pd.DataFrame) -> pd.DataFrame:
-    """What suppliers of resold offers took, less what serving cost them: run, day, provider, profit_usd.
+    """What suppliers of resold offers took, fees included, less what serving cost them: run, day, provider, profit_usd.
 
-    No row of `shares` shows it: there, a resold offer's serving cost is what its seller paid the supplier.
+    No row of `shares` shows it: there, a resold offer's serving cost is what its seller paid the supplier. A fee is its
+    payer's loss.
     """
     import pandas as pd
 
-    sold = ledger[ledger["account"] == "wholesale"]
+    sold = ledger[ledger["account"].isin(["wholesale", "fee"])]
     taken = sold[[*RUN, "day"]].assign(provider=sold["payee"], profit_usd=sold["usd"])
+    fees = sold[sold["account"] == "fee"]
+    given = fees[[*RUN, "day"]].assign(provider=fees["payer"], profit_usd=-fees["usd"])
     keys = [*RUN, "day", "provider"]
     if sold.empty:
         return taken[[*keys, "profit_usd"]]
@@ -127,7 +130,7 @@ def supplier_profits(ledger: pd.DataFrame) -> pd.DataFrame:
     served = ledger[(ledger["account"] == "serving") & (ledger["task_class"] != "")].join(seller, on=[*RUN, "offer"])
     served = served[served["payer"] != served["seller"]]
     spent = served[[*RUN, "day"]].assign(provider=served["payer"], profit_usd=-served["usd"])
-    return pd.concat([taken, spent], ignore_index=True).groupby(keys, as_index=False)["profit_usd"].sum()
+    return pd.concat([taken, given, spent], ignore_index=True).groupby(keys, as_index=False)["profit_usd"].sum()
 
 
 def _posted_index(tables: Mapping[str, pd.DataFrame], by_offer: pd.DataFrame) -> pd.Series:

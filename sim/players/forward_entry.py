@@ -10,12 +10,11 @@ another; the wholesale price stands.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator
-
-import simpy
+from collections.abc import Callable
 
 from sim.players.bargaining import Pair, cut, without_deal
 from sim.players.channel import answer, hypothetical, income
+from sim.players.decisions import Act, Decisions
 from sim.players.pricing.beliefs import Beliefs
 from sim.players.reseller import Resellers, owner_named
 from sim.scenario.reselling import ForwardEntry
@@ -39,32 +38,14 @@ class ForwardEntrants:
         self._floor, self._beliefs, self._resellers = floor, beliefs, resellers
         self._after_release = after_release
         self._scenario = scenario
-        self._thinking: dict[str, ForwardEntry] = {}
-        self._entered: set[str] = set()
+        self._decisions = Decisions(floor, lambda provider: provider.forward_entry, self._decide)
 
     def start(self, scenario: Scenario) -> None:
-        """Let every supplier of the scenario decide from now on, unless it does so by the same part already."""
+        """Let every supplier of the scenario decide from now on."""
         self._scenario = scenario
-        for provider in scenario.providers:
-            part = provider.forward_entry
-            if part is None:
-                self._thinking.pop(provider.name, None)
-            elif self._thinking.get(provider.name) != part:
-                self._thinking[provider.name] = part
-                self._floor.env.process(self._decisions(provider.name, part))
+        self._decisions.start(scenario)
 
-    def _decisions(self, name: str, part: ForwardEntry) -> Generator[simpy.Event, None, None]:
-        floor = self._floor
-        yield floor.env.timeout(max(part.first_review_day - floor.day, 0.0))
-        while self._thinking.get(name) == part and name not in floor.exited and name not in self._entered:
-            floor.settle()
-            if self._decide(name, part):
-                self._entered.add(name)
-                floor.env.process(self._entry(name, part))
-                return
-            yield floor.env.timeout(part.review_days)
-
-    def _decide(self, name: str, part: ForwardEntry) -> bool:
+    def _decide(self, name: str, part: ForwardEntry) -> Act | None:
         floor, rate = self._floor, self._scenario.discount_rate_per_year
         out, enter, enter_and_cut = self._yearly(name, part)
         years = part.build_days / DAYS_PER_YEAR
@@ -79,9 +60,9 @@ class ForwardEntrants:
             words += ", and cut supply" if enter_and_cut > enter else ", and go on supplying"
         go_ahead = go > stay and part.cost_usd <= ready
         floor.event("forward_entry", name, part.offer, 0.0, words)
-        return go_ahead
+        return self._entry(name, part) if go_ahead else None
 
-    def _entry(self, name: str, part: ForwardEntry) -> Generator[simpy.Event, None, None]:
+    def _entry(self, name: str, part: ForwardEntry) -> Act:
         floor, board = self._floor, self._floor.board
         if part.cost_usd:
             floor.pay(books.TRAINING, name, books.COMPUTE, part.cost_usd, "", part.offer)

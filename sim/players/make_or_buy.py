@@ -15,13 +15,12 @@ While a model is being built supply may be lost as well, which the second and th
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-
-import simpy
 
 from sim.players.bargaining import Pair, cut, without_deal
 from sim.players.channel import answer, hypothetical, income
+from sim.players.decisions import Act, Decisions
 from sim.players.pricing.beliefs import Beliefs
 from sim.players.reseller import Resellers, owner_named
 from sim.scenario.reselling import Build, MakeOrBuy
@@ -96,33 +95,14 @@ class MakersOrBuyers:
         self._floor, self._beliefs, self._resellers = floor, beliefs, resellers
         self._after_release = after_release
         self._scenario = scenario
-        self._thinking: dict[str, MakeOrBuy] = {}
-        self._built: set[str] = set()
+        self._decisions = Decisions(floor, lambda provider: provider.make_or_buy, self._decide)
 
     def start(self, scenario: Scenario) -> None:
-        """Let every platform of the scenario decide from now on, unless it does so by the same part already."""
+        """Let every platform of the scenario decide from now on."""
         self._scenario = scenario
-        for provider in scenario.providers:
-            part = provider.make_or_buy
-            if part is None:
-                self._thinking.pop(provider.name, None)
-            elif self._thinking.get(provider.name) != part:
-                self._thinking[provider.name] = part
-                self._floor.env.process(self._decisions(provider.name, part))
+        self._decisions.start(scenario)
 
-    def _decisions(self, name: str, part: MakeOrBuy) -> Generator[simpy.Event, None, None]:
-        floor = self._floor
-        yield floor.env.timeout(max(part.first_review_day - floor.day, 0.0))
-        while self._thinking.get(name) == part and name not in floor.exited and name not in self._built:
-            floor.settle()
-            build = self._decide(name, part)
-            if build is not None:
-                self._built.add(name)
-                floor.env.process(self._building(name, build))
-                return
-            yield floor.env.timeout(part.review_days)
-
-    def _decide(self, name: str, part: MakeOrBuy) -> Build | None:
+    def _decide(self, name: str, part: MakeOrBuy) -> Act | None:
         floor, board = self._floor, self._floor.board
         pair = self._pair(name)
         lost, plans = self._profits(pair, part)
@@ -140,9 +120,9 @@ class MakersOrBuyers:
         if build is not None and plans[found.best].cost_usd > ready:
             words, build = f"{words}; not enough cash", None
         floor.event("make_or_buy", name, build.offer if build else board.offers[pair.resold[0]], detail=words)
-        return build
+        return None if build is None else self._building(name, build)
 
-    def _building(self, name: str, build: Build) -> Generator[simpy.Event, None, None]:
+    def _building(self, name: str, build: Build) -> Act:
         """Pay, wait, put the model on sale, and keep the supplier's beside it only if that earns more."""
         floor, board = self._floor, self._floor.board
         if build.cost_usd:

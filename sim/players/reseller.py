@@ -131,11 +131,12 @@ class Resellers:
         stale = [offer for offer in pair.fallbacks if offer != built and not board.wanted[offer]]
         self._floor.withdraw([offer for offer in (*pair.resold, *stale) if board.on_sale[offer]])
 
-    def supplier_left(self, provider: str) -> None:
-        """What the supplier's exit took off sale is replaced."""
+    def left(self, provider: str) -> None:
+        """A party's exit ends its contracts; what a supplier's exit took off sale is replaced."""
         for pair in self.pairs():
-            if pair.supplier_name == provider:
+            if provider in (pair.supplier_name, pair.buyer_name):
                 self._end(pair.wholesale)
+            if provider == pair.supplier_name:
                 self._fall_back(pair)
 
     def _fall_back(self, pair: Pair) -> None:

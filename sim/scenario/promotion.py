@@ -76,6 +76,16 @@ class Subscription(Part):
     discount: Fraction
 
 
+class Commitment(Part):
+    """A discount on everything for an account that commits to a monthly volume, which it pays for, used or not.
+
+    An account commits where that is cheaper for it. What a commitment does to switching is the customers' side of it.
+    """
+
+    mtok_per_month: Positive
+    discount: Fraction
+
+
 class Tiers(Reviewed):
     """A tariff: what an account pays depends on its volume, and on how much of its work can wait.
 
@@ -89,12 +99,13 @@ class Tiers(Reviewed):
     off_peak: OffPeak | None = None
     blocks: tuple[Block, ...] = Field((), description="by rising volume; below the first nothing is taken off")
     subscription: Subscription | None = None
+    commitment: Commitment | None = None
 
     @model_validator(mode="after")
     def _rising(self) -> Tiers:
         starts = [block.from_mtok_per_month for block in self.blocks]
         if starts != sorted(set(starts)):
             raise ValueError("blocks must start at rising volumes")
-        if self.off_peak is None and not self.blocks and self.subscription is None:
-            raise ValueError("give at least one of off_peak, blocks and subscription")
+        if not self.blocks and self.off_peak is None and self.subscription is None and self.commitment is None:
+            raise ValueError("give at least one of off_peak, blocks, subscription and commitment")
         return self

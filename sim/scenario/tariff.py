@@ -1,10 +1,11 @@
 """What a tariff in tiers makes of the posted price: the average that an account pays, over the posted price.
 
 An account is one customer in one task class, with a monthly volume V of all tokens at the class's mean requests. Its
-bill, in units of the posted price, is the smaller of
+bill, in units of the posted price, is the smallest of
 
     pay as you go:  integral from 0 to V of (1 - discount of the block) * (1 - off-peak discount * share that can wait)
     subscription:   included * (1 - discount) + max(V - included, 0)
+    commitment:     max(V, committed) * (1 - discount)
 
 and the tariff is the bill over V. So bills are what the tariff says, and choices compare what accounts really pay.
 Simplified: every account of a class has the class's mean volume, volumes are those at reference prices, and work
@@ -48,4 +49,7 @@ def _account(policy: Tiers, volume: float, off_peak: float) -> float:
     if plan is not None:
         included = plan.included_mtok_per_month
         bill = min(bill, included * (1.0 - plan.discount) + max(volume - included, 0.0))
+    if policy.commitment is not None:
+        committed = max(volume, policy.commitment.mtok_per_month)
+        bill = min(bill, committed * (1.0 - policy.commitment.discount))
     return float(bill / volume)

@@ -261,7 +261,9 @@ def _profit(tables: Mapping[str, pd.DataFrame], provider: str, start: float, end
 
 def _spent(events: pd.DataFrame, provider: str, end: float) -> pd.DataFrame:
     every = events[RUN].drop_duplicates()
-    rows = events[(events["provider"] == provider) & (events["day"] <= end)]
+    # What a campaign cost is in its revenue already.
+    subsidies = events["event"].isin(["subsidy", "subsidy_ended"])
+    rows = events[(events["provider"] == provider) & (events["day"] <= end) & ~subsidies]
     return every.merge(rows.groupby(RUN, as_index=False)["usd"].sum(), on=RUN, how="left").fillna({"usd": 0.0})
 
 

@@ -175,14 +175,13 @@ class NodeBeliefs:
         list_usd = board.tokens @ board.list_price[:, moved] * board.tariff[:, moved]
         parts = np.zeros((len(c.blocks), len(levels)))
         notice = self.customers.notices_increases and not smooth
-        weights = self._free(board)
 
         def work(index: int) -> None:
             task, first, end = c.blocks[index]
             v = views[task]
             _profit_block(
                 first, end, outlook.code, self.customers.rate_per_day, notice, moved, levels, own,
-                float(list_usd[task]), board.cost_usd[task], v.price_usd, v.volume, weights,
+                float(list_usd[task]), board.cost_usd[task], v.price_usd, v.volume, self.customers.weights,
                 c.value_usd, c.mu_usd, c.exp_difficulty, c.harm_usd, c.switching_usd, c.outside_usd,
                 c.requests_per_day, v.exp_minus_theta, v.quality, v.identity, v.fit_share, v.latency_usd, v.on_sale,
                 v.curved_price_usd, v.reference_usd, v.eta, parts[index],
@@ -190,17 +189,6 @@ class NodeBeliefs:
 
         for_each(work, range(len(c.blocks)), c.row_count * len(levels))
         return parts.sum(axis=0)
-
-    def _free(self, board: Board) -> np.ndarray:
-        """Occupancy in which holders of what a hypothetical board has not on sale hold nothing; shape (N, J+1)."""
-        weights = self.customers.weights
-        gone = np.flatnonzero(~board.on_sale) + 1
-        if not weights[:, gone].any():
-            return weights
-        freed = weights.copy()
-        freed[:, 0] += weights[:, gone].sum(axis=1)
-        freed[:, gone] = 0.0
-        return freed
 
     def requests_per_day(self, board: Board) -> np.ndarray:
         """Reference requests per day by class, of those who use any model and those who use none; shape (C,)."""

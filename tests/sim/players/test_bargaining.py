@@ -8,7 +8,9 @@ import pandas as pd
 import pytest
 from conftest import raw_line
 
+from sim import metrics
 from sim.market import Market, Outcome
+from sim.runner import run
 from sim.scenario.load import parse_scenario
 from sim.shared.catalog import Catalog
 from sim.shared.errors import InputError, InputErrors
@@ -163,6 +165,20 @@ def test_supply_that_is_cut_by_an_intervention_falls_back_and_comes_back(empty_c
     assert found.imbalance < 1e-9
 
 
+def test_a_supplier_that_leaves_is_replaced_and_its_contract_ends(empty_catalog: Catalog) -> None:
+    raw = with_second_source(raw_chain(0.2, kind="two_part", beta=0.0), 0.5)
+    raw["providers"][0]["offers"].append(
+        {"name": "own", "model": "m0", "list_price": usd(0.05), "cost": usd(0.2)}
+    )  # fmt: skip
+    raw["providers"][0]["treasury"] = {"cash_usd": 0, "credit_limit_usd": 0}
+    found = outcome(empty_catalog, raw)
+    left = found.tables["events"].query("event == 'exit'")
+    assert list(left["provider"]) == ["firm0"]
+    assert list(found.tables["demand"].query("day == 400")["offer"]) == ["o2"]
+    assert not (paid(found, "fee")["day"] > left["day"].iloc[0]).any()
+    assert found.imbalance < 1e-9
+
+
 def test_a_bargain_needs_one_buyer_and_no_leader() -> None:
     raw = raw_chain()
     raw["providers"][1]["offers"][0]["cost"] = usd(0.1)
@@ -176,3 +192,11 @@ def test_a_bargain_needs_one_buyer_and_no_leader() -> None:
     raw["providers"][1]["offers"][0]["fallbacks"] = ["o0"]
     with pytest.raises((InputError, InputErrors), match=r"offer o1: fallbacks"):
         parse_scenario(raw, "test")
+
+
+def test_fees_are_the_suppliers_profit_and_the_platforms_loss(empty_catalog: Catalog) -> None:
+    raw = raw_chain(0.2, kind="two_part", beta=0.3, every_days=1000, instalment_days=25)
+    result = run(parse_scenario(raw, "test"), empty_catalog)
+    earned = metrics.supplier_profits(result.tables["ledger"]).groupby("provider")["profit_usd"].sum()
+    assert earned["firm0"] == pytest.approx(400 * two_part_chain(0.2, 0.3).supplier_profit, rel=1e-6)
+    assert earned["firm1"] == pytest.approx(-earned["firm0"])

@@ -137,6 +137,16 @@ def test_a_change_of_the_plan_changes_nothing_before_its_day(empty_catalog: Cata
     pd.testing.assert_frame_equal(past[0], past[1])
 
 
+def test_a_plan_that_is_changed_and_changed_back_is_weighed_once_a_quarter(empty_catalog: Catalog) -> None:
+    raw = raw_platform(1e6)
+    key = "providers.firm1.make_or_buy.hazard_per_year"
+    raw["interventions"] = [
+        {"day": day, "changes": [{"key": key, "value": value}]} for day, value in ((160, 0.3), (170, 0.0))
+    ]
+    days = outcome(empty_catalog, raw).tables["events"].query("event == 'make_or_buy'")["day"]
+    assert list(days) == [100.0, 150.0, 160.0, 170.0, 220.0, 270.0, 320.0, 370.0]
+
+
 def test_a_waiting_offer_changes_nothing_until_it_comes(empty_catalog: Catalog) -> None:
     raw = raw_platform(1e9)
     alone = raw_platform(1e9)

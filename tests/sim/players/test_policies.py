@@ -62,3 +62,10 @@ def test_a_posted_price_stands(small_catalog: Catalog) -> None:
         provider["price"] = {"kind": "posted"}
     table = Market(parse_scenario(raw, "test"), small_catalog).run().tables["prices"]
     assert (table.groupby("offer")[PRICE].nunique() == 1).all()
+
+
+def test_a_rival_is_met_at_retail_and_not_at_wholesale(small_catalog: Catalog) -> None:
+    bulk = cheap("bulk", "second") | {"wholesale": True}
+    found = prices(small_catalog, {"kind": "match", "rival": "best"}, [bulk, cheap("second", "second")])
+    assert found["second"].iloc[-1] == pytest.approx(found["best"].iloc[-1])
+    assert found["bulk"].nunique() == 1

@@ -142,6 +142,9 @@ def test_a_tariff_is_the_bill_over_the_volume() -> None:
     assert tariff_by_class(tiers(subscription=plan), tasks) == pytest.approx(
         [min(0.25 / chat, 1.0), min((0.25 + code - 0.5) / code, 1.0)]
     )
+    promise = {"mtok_per_month": 1.0, "discount": 0.3}
+    assert chat < 0.5
+    assert tariff_by_class(tiers(commitment=promise), tasks) == pytest.approx([1.0, 0.7])
     dear = {"included_mtok_per_month": 100.0, "discount": 0.5}
     assert tariff_by_class(tiers(subscription=dear), tasks) == pytest.approx([1.0, 1.0])
 

@@ -12,6 +12,7 @@ from sim.results import RunResult
 from sim.runner import run
 from sim.scenario.load import load_scenario, parse_scenario
 from sim.shared.catalog import shipped_catalog
+from sim.study.entry import entry_answer
 
 
 def raw(name: str) -> dict[str, Any]:
@@ -182,3 +183,32 @@ def test_upward_pricing_pressure_points_to_the_rise() -> None:
         pressure = diversion * (posted(result, other, 364, "output") - 3.0)
         rise = posted(result, own, 729, "output") - posted(result, own, 364, "output")
         assert 0.5 < rise / pressure < 2.0
+
+
+def test_a_campaigns_cost_counts_once_in_the_entrants_profit() -> None:
+    scenario = load_scenario("subsidised_entrant")
+    without = run(scenario.without_entry("student"), shipped_catalog())
+    found = entry_answer(shipped("subsidised_entrant"), without, months=12)
+    ledger = shipped("subsidised_entrant").tables["ledger"].query("day <= 455")
+    cash = ledger[ledger["payee"] == "entrant"]["usd"].sum() - ledger[ledger["payer"] == "entrant"]["usd"].sum()
+    assert found.estimates["entrant_profit_usd"].value == pytest.approx(float(cash), rel=1e-9)
+
+
+@pytest.mark.parametrize("direct", [True, False])
+def test_a_platform_in_its_suppliers_hand_loses_a_margin_and_where_both_sold_a_rival(direct: bool) -> None:
+    """Both together earn more. Alone in the market the editor gets cheaper; beside direct sales both get dearer."""
+    scenario = raw("platform_stays")
+    scenario["horizon_days"] = 700
+    scenario["population"]["notices_increases"] = False
+    provider(scenario, "lab")["offers"][0]["bargain"]["beta"] = 0.9
+    provider(scenario, "lab")["offers"][1]["on_sale"] = direct
+    apart = played(scenario)
+    price = {"kind": "joint", "partners": ["lab", "platform"], "review_days": 91, "first_review_day": 0}
+    scenario["interventions"] = [
+        {"day": 400, "changes": [{"key": f"providers.{name}.price", "value": price} for name in ("lab", "platform")]}
+    ]
+    together = played(scenario)
+    change = posted(together, "editor", 450) / posted(apart, "editor", 450) - 1
+    assert change > 0.1 if direct else change < -0.01
+    earned = [profit(result, "lab", 420) + profit(result, "platform", 420) for result in (apart, together)]
+    assert earned[1] > earned[0]
