@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sim.metrics.abilities import with_ability
 from sim.metrics.runs import DAY, RUN
 from sim.shared.tables import RUN_COLUMNS, Column, TableSpec
 from sim.shared.units import DAYS_PER_YEAR
@@ -159,9 +160,11 @@ def market_panel(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
     Without `least_quality`; see `day_zero_levels`. Supplies at wholesale are not on it: customers do not buy there.
     """
-    quality = tables["offers"].groupby([*RUN, "offer"])["quality"].mean().reset_index()
     posted = posted_prices(tables).rename(columns={"posted": "price_usd_per_mtok"})
-    return posted.merge(quality, on=[*RUN, "offer"]).sort_values([*RUN, "day", "offer"], kind="stable")
+    classes = tables["offers"][[*RUN, "offer", "task_class"]]
+    able = with_ability(posted[[*RUN, "offer", "day"]].merge(classes, on=[*RUN, "offer"]), tables)
+    quality = able.groupby([*RUN, "offer", "day"])["quality"].mean().reset_index()
+    return posted.merge(quality, on=[*RUN, "offer", "day"]).sort_values([*RUN, "day", "offer"], kind="stable")
 
 
 def day_zero_levels(panel: pd.DataFrame) -> pd.DataFrame:

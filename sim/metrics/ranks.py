@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from sim.metrics.abilities import with_ability
 from sim.metrics.runs import DAY, RUN, ratio
 from sim.shared.tables import RUN_COLUMNS, Column, TableSpec
 
@@ -36,15 +37,15 @@ RANKS = TableSpec(
 
 
 def ranks(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """The table `ranks`, from `demand` and `offers`; rows from the first interval on."""
+    """The table `ranks`, from `demand`, `offers` and `abilities`; rows from the first interval on."""
     import pandas as pd
 
     demand = tables["demand"]
     demand = demand[demand["day"] > 0]
     mtok = demand["input_mtok"] + demand["cached_mtok"] + demand["output_mtok"]
-    offers = tables["offers"][[*RUN, "offer", "task_class", "model", "theta"]]
+    offers = tables["offers"][[*RUN, "offer", "task_class", "model"]]
     sold = demand.assign(mtok=mtok)[[*RUN, "day", "task_class", "offer", "mtok", "revenue_usd"]]
-    sold = sold.merge(offers, on=[*RUN, "offer", "task_class"])
+    sold = with_ability(sold, tables).merge(offers, on=[*RUN, "offer", "task_class"])
     where = [*RUN, "day", "task_class"]
     by_model = sold.groupby([*where, "model"], as_index=False).agg(
         theta=("theta", "max"), mtok=("mtok", "sum"), revenue_usd=("revenue_usd", "sum")

@@ -41,7 +41,12 @@ def by_hand() -> dict[str, pd.DataFrame]:
             for day, offer, price in ((0.0, "a", 10.0), (0.0, "b", 2.0), (8.0, "a", 5.0))
         ]
     )  # fmt: skip
-    offers = pd.DataFrame([{**run, "offer": name, "quality": quality} for name, quality in (("a", 0.8), ("b", 0.4))])
+    offers = pd.DataFrame(
+        [
+            {**run, "offer": name, "task_class": "chat", "quality": quality, "theta": 0.0}
+            for name, quality in (("a", 0.8), ("b", 0.4))
+        ]
+    )
     welfare = pd.DataFrame(
         [
             {**run, "day": day, "task_class": "chat", "consumer_surplus_usd_per_day": 9.0, "switching_usd": 1.5}

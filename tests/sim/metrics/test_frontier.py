@@ -63,7 +63,7 @@ def sold() -> dict[str, pd.DataFrame]:
     parts = {"host": ("open", 1.0, 30.0, 3.0), "other-host": ("open", 1.0, 20.0, 2.0), "best": ("best", 2.0, 5.0, 20.0),
              "cheap": ("cheap", 0.0, 35.0, 10.0), "fourth": ("fourth", -1.0, 10.0, 5.0)}  # fmt: skip
     offers = [
-        {**RUN, "offer": name, "model": model, "task_class": "chat", "theta": theta}
+        {**RUN, "offer": name, "model": model, "task_class": "chat", "theta": theta, "quality": 0.5}
         for name, (model, theta, *_) in parts.items()
     ]
     demand = [
@@ -84,3 +84,17 @@ def test_models_are_ranked_by_ability_and_by_tokens_with_their_hosts_together() 
     assert by["ability"].loc[1, "share_of_dollars"] == pytest.approx(0.5)
     assert by["ability"].loc[2, "share_of_tokens"] == pytest.approx(0.5)
     assert by["tokens"].loc[3, "share_of_dollars"] == pytest.approx(0.125)
+
+
+def test_an_ability_that_a_lab_moves_counts_from_its_day_on() -> None:
+    moved = pd.DataFrame([{**RUN, "day": 30.0, "offer": "old", "task_class": "chat", "theta": 1.6, "quality": 0.9}])
+    chat = frontier({**tables(), "abilities": moved}).query("task_class == 'chat'").set_index("day")
+    assert chat.loc[20.0, "frontier_theta"] == 2.0
+    # strong (1.5) on day 30: `new` had it on day 12, before `old` was made better.
+    assert chat.loc[30.0, "lag_days"] == 18.0
+    best = pd.DataFrame([{**RUN, "day": 50.0, "offer": "old", "task_class": "chat", "theta": 4.0, "quality": 0.9}])
+    chat = frontier({**tables(), "abilities": best}).query("task_class == 'chat'").set_index("day")
+    assert chat["frontier_offer"].tolist()[-3:] == ["leading", "old", "old"]
+    assert chat.loc[60.0, "frontier_quality"] == 0.9
+    # leading (2.5) was passed on day 45 by `newest`, not by what `old` became later.
+    assert chat.loc[60.0, "lag_days"] == 15.0
