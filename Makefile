@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 TORCH := $(shell sed -n 's/^\(torch==.*\)$$/\1/p' constraints.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow check bench dashboard clean constraints
+.PHONY: help install demo test test-slow check bench dashboard clean constraints reproduce
 
 help:  ## say what each verb does
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)$$/make \1|\2/p' Makefile | while IFS='|' read -r verb text; do printf '%-18s %s\n' "$$verb" "$$text"; done
@@ -31,6 +31,9 @@ check: $(STAMP)  ## lint, formatting, types, and the direction of imports
 
 bench: $(STAMP)  ## time the parts of this machine against their targets
 	$(BIN)/undercut bench
+
+reproduce: $(STAMP)  ## measure the rows that the shipped tables lack (hours; MINUTES=30 for a slice) and fit their curves
+	$(BIN)/undercut distill reproduce doses_language $(if $(MINUTES),--minutes $(MINUTES))
 
 dashboard: $(STAMP)  ## open the dashboard at http://127.0.0.1:8501
 	$(BIN)/undercut dashboard

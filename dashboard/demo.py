@@ -116,6 +116,7 @@ def _run(folder: Path, out: Path, tokens: int | None, minutes: float | None, see
 
     watch = Stopwatch()
     recipe = read_recipe(RECIPE)
+    assert isinstance(recipe.teacher, str)  # the demo's own recipe names a model
     with watch.phase("the teacher", 1):
         ensure(resolve(recipe.teacher))
     with watch.phase("the student", 2):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -60,35 +60,47 @@ def dose_command(
     doses: Annotated[str, typer.Option(help="Distinct teacher tokens, separated by commas.")] = "",
     seeds: Annotated[str, typer.Option(help="Seeds of the text, separated by commas.")] = "0",
     epochs: Annotated[int, typer.Option(help="Times that each token is trained on.")] = 1,
+    tasks: Annotated[str, typer.Option(help="Tasks of the mini suite to score students on, separated by commas.")] = "",
+    items: Annotated[int, typer.Option(help="Items of each task, the first ones.")] = 100,
+    publish: Annotated[Path | None, typer.Option(help="Folder whose curves.parquet takes the fitted curves.")] = None,
     out: Annotated[Path | None, typer.Option(help="Output folder; by default runs/dose-RECIPE.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
 ) -> None:
     """Measure what a recipe's student is worth for the tokens that it bought: table, fitted curve, chart. Resumes."""
     import shlex
 
-    from evalsuite.distill.dose import DEFAULT_DOSES, Study, run_doses
+    from evalsuite.distill.accuracy import Accuracy
+    from evalsuite.distill.dose import DEFAULT_DOSES, Study
+    from evalsuite.distill.dose_run import run_doses
     from evalsuite.distill.recipe import read_recipe
     from sim.shared.console import emit_json, next_command
     from sim.shared.curves import read_curves
+    from sim.shared.errors import InputError
 
     read = read_recipe(recipe)
     folder = out or Path("runs") / f"dose-{read.name}"
-    study = Study(tuple(_numbers("--doses", doses)) or DEFAULT_DOSES, tuple(_numbers("--seeds", seeds)), epochs)
+    named = tuple(part.strip() for part in tasks.split(",") if part.strip())
+    if items < 1:
+        raise InputError("--items", "", items, "a whole number of at least 1", "correct the option")
+    accuracy = Accuracy(tasks=named, items=items) if named else None
+    numbers = tuple(_numbers("--doses", doses)) or DEFAULT_DOSES
+    study = Study(numbers, tuple(_numbers("--seeds", seeds)), epochs, accuracy)
     given = ["--doses", ",".join(map(str, study.doses)), "--seeds", seeds, "--epochs", str(epochs)]
+    given += ["--tasks", tasks, "--items", str(items)] if named else []
+    given += ["--publish", str(publish)] if publish is not None else []
     command = shlex.join(["undercut", "distill", "dose", recipe, *given, "--out", str(folder)])
     folder.parent.mkdir(parents=True, exist_ok=True)
     table = run_doses(read, study, folder, command)
     curves = read_curves(folder / "curves.parquet")
+    if publish is not None:
+        from evalsuite.distill.publish_curves import publish_table
+
+        publish_table(table, publish)
     if json:
         emit_json({"rows": table.to_dict("records"), "curves": curves.to_dict("records")})
     else:
         for row in table.to_dict("records"):
-            typer.echo(
-                f"{row['distinct_teacher_tokens']:>9,} tokens, seed {row['seed']}: "
-                f"KL {row['held_out_kl_nats']:.3f} nats a token, "
-                f"people's text {row['human_nats_per_byte']:.4f} nats a byte "
-                f"(the teacher {row['own_human_nats_per_byte']:.4f})"
-            )
+            typer.echo(_point(row))
         for row in curves.to_dict("records"):
             typer.echo(
                 f"{row['outcome']}: asymptote {row['e']:.4g} [{row['e_low']:.4g}, {row['e_high']:.4g}], exponent "
@@ -99,6 +111,42 @@ def dose_command(
             typer.echo("four doses are the least that a curve can be fitted to")
         typer.echo(f"tables and chart: {folder}")
     next_command(f"undercut distill run {recipe}")
+
+
+@distill_app.command("reproduce")
+def reproduce_command(
+    plan: Annotated[str, typer.Argument(help="YAML file, or name of a shipped study.")] = "doses_language",
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the table and its curves; by default the shipped data's measured/.")
+    ] = None,
+    minutes: Annotated[float | None, typer.Option(help="Begin no further row after so many minutes.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
+) -> None:
+    """Go on with a shipped table of doses: measure the rows that it lacks, in the study's order, and fit its curves."""
+    import shlex
+
+    from evalsuite.distill.plan import grow_table, read_plan
+    from evalsuite.distill.publish_curves import publish_plan
+    from sim.shared.console import emit_json, next_command
+    from sim.shared.errors import InputError
+    from sim.shared.paths import data_dir, writable_dir
+
+    if minutes is not None and minutes <= 0:
+        raise InputError("--minutes", "", minutes, "a positive number", "correct the option")
+    read = read_plan(plan)
+    folder = writable_dir(out if out is not None else data_dir() / "measured", source="--out")
+    command = shlex.join(["undercut", "distill", "reproduce", plan, *(["--out", str(out)] if out is not None else [])])
+    path = folder / f"{read.name}.csv"
+    done = grow_table(read, path, minutes, command, lambda row: typer.echo(_point(row), err=True))
+    curves = publish_plan(path, folder)
+    if json:
+        emit_json({"wanted": done.wanted, "before": done.before, "now": done.now, "curves": curves})
+    else:
+        typer.echo(
+            f"{path}: {done.before} rows were there, {done.now} measured now, {done.missing} of {done.wanted} missing; "
+            f"{curves} curves fitted"
+        )
+    next_command(command if done.missing else "undercut dashboard")
 
 
 @distill_app.command("scaling")
@@ -151,6 +199,24 @@ def outputs_command(
         done = "removed" if remove else "kept"
         typer.echo(f"{row['folder']}: {row['regime']}, {row['tokens']:,} tokens, {row['bytes']:,} bytes, {done}")
     typer.echo(f"{len(rows)} kept by teacher and regime" if not remove else f"{len(rows)} removed")
+
+
+def _point(row: dict[str, Any]) -> str:
+    """A row of a table of doses, in one line."""
+    told = f"{row['recipe']}, {row['distinct_teacher_tokens']:>7,} tokens, seed {row['seed']}: "
+    if not _missing(row["held_out_kl_nats"]):
+        told += f"KL {row['held_out_kl_nats']:.3f} nats a token, "
+    told += f"people's text {row['human_nats_per_byte']:.4f} nats a byte"
+    if not _missing(row["own_human_nats_per_byte"]):
+        told += f" (the teacher {row['own_human_nats_per_byte']:.4f})"
+    if not _missing(row["accuracy"]):
+        told += f", accuracy {row['accuracy']:.3f}"
+    return told
+
+
+def _missing(value: float | None) -> bool:
+    """Whether a cell is empty: None, or NaN, which alone is not itself."""
+    return value is None or value != value
 
 
 def _line(student: Student) -> str:

@@ -21,6 +21,7 @@ from evalsuite.scores import (
     store_path,
     task_key,
 )
+from evalsuite.spending import remember_spending
 from evalsuite.suites.suite import TaskRef
 from evalsuite.wire import Wire
 from sim.shared.console import Progress
@@ -151,7 +152,7 @@ def _score(
 
     asked = subject.wire or subject.loaded
     if subject.wire:
-        _remember_spending(subject.wire, store)
+        remember_spending(subject.wire, store)
     started_s = time.monotonic()
     read = 0
 
@@ -174,14 +175,6 @@ def _score(
             frames[name] = keep_samples(store, keys[name], samples) if name in keys else samples_table(samples)
             progress.advance(left.pop(name), f"{spec.name} {name}")
     return ScoredModel(_named(frames, tasks, spec, limit), time.monotonic() - started_s, work, usage)
-
-
-def _remember_spending(wire: Wire, store: Store) -> None:
-    """Let a budget hold over runs: what was or may have been spent is kept before each request is sent."""
-    key = f"spent/{wire.endpoint.identity}"
-    before = store.recall([key])
-    wire.spent_usd = float(before[0]["usd"]) if before else 0.0
-    wire.on_spent = lambda usd: store.keep({key: {"usd": usd}})
 
 
 def _named(

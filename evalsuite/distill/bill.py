@@ -25,34 +25,38 @@ FLOP_PER_PARAM_TOKEN = 6.0
 class Bill:
     """USD. `teacher` is what the teacher's work cost whoever runs it, `training` what the student's did.
 
-    What the copier pays is `paid` and the training of one ledger.
+    What the copier pays is `paid` and the training of one ledger. What the teacher's work cost is None where its
+    weights are not here.
     """
 
     paid_usd: float
-    measured_teacher_usd: float
+    measured_teacher_usd: float | None
     measured_training_usd: float
     measured_hardware: str
-    modelled_teacher_usd: float
+    modelled_teacher_usd: float | None
     modelled_training_usd: float
     modelled_hardware: str
 
 
 def bill(
-    taken: Taken, teacher_s: float, training_s: float, teacher: Shape, student_params: int, training_tokens: int
+    taken: Taken, teacher_s: float, training_s: float, teacher: Shape | None, student_params: int, training_tokens: int
 ) -> Bill:
-    """The bill of a student, by all accounts."""
+    """The bill of a student, by all accounts; `teacher` is None where its weights are not here."""
     here = read_rent()
     rent = read_rent(ACCELERATOR)
     device = next(device for device in ACCELERATORS if device.name == ACCELERATOR)
-    usd_in, usd_out = serving_cost_usd_per_mtok(teacher, device, SERVING, rent.usd_per_hour)
+    modelled_teacher_usd = None
+    if teacher is not None:
+        usd_in, usd_out = serving_cost_usd_per_mtok(teacher, device, SERVING, rent.usd_per_hour)
+        modelled_teacher_usd = (taken.read_tokens * usd_in + taken.written_tokens * usd_out) / TOKENS_PER_MTOK
     flop = FLOP_PER_PARAM_TOKEN * student_params * training_tokens
     modelled_s = flop / (device.peak_flops * TRAINING_EFFICIENCY)
     return Bill(
         paid_usd=taken.usd,
-        measured_teacher_usd=teacher_s / SECONDS_PER_HOUR * here.usd_per_hour,
+        measured_teacher_usd=None if teacher is None else teacher_s / SECONDS_PER_HOUR * here.usd_per_hour,
         measured_training_usd=training_s / SECONDS_PER_HOUR * here.usd_per_hour,
         measured_hardware=here.hardware,
-        modelled_teacher_usd=(taken.read_tokens * usd_in + taken.written_tokens * usd_out) / TOKENS_PER_MTOK,
+        modelled_teacher_usd=modelled_teacher_usd,
         modelled_training_usd=modelled_s / SECONDS_PER_HOUR * rent.usd_per_hour,
         modelled_hardware=rent.hardware,
     )

@@ -123,14 +123,18 @@ def _page(student: Student) -> list[str]:
             "",
             "| USD | the teacher's work | the student's training |",
             "|---|---|---|",
-            f"| measured on this machine ({bill.measured_hardware}) | {bill.measured_teacher_usd:.6f} "
+            f"| measured on this machine ({bill.measured_hardware}) | {_usd(bill.measured_teacher_usd)} "
             f"| {bill.measured_training_usd:.6f} |",
-            f"| modelled ({bill.modelled_hardware}) | {bill.modelled_teacher_usd:.6f} "
+            f"| modelled ({bill.modelled_hardware}) | {_usd(bill.modelled_teacher_usd)} "
             f"| {bill.modelled_training_usd:.6f} |",
             "",
             f"Paid to the teacher at its price: {bill.paid_usd:.6f} USD.",
         ]
     return [*lines, ""]
+
+
+def _usd(value: float | None) -> str:
+    return "not known" if value is None else f"{value:.6f}"
 
 
 def _nats(value: float | None) -> str:

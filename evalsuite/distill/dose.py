@@ -11,23 +11,26 @@ A point is kept when it is measured, the trunk with it, so that a killed run goe
 from __future__ import annotations
 
 import copy
+import datetime
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from evalsuite.distill.account import Account
-from evalsuite.distill.dose_chart import write_chart
-from evalsuite.distill.dose_fit import fit_curves
+from evalsuite.distill.accuracy import Accuracy, score_of
+from evalsuite.distill.dose_table import CELL_CHARACTERS, HUMAN_TEXT, cell_of, table_of, without_tokens
 from evalsuite.distill.held_out import held_out_kl, nats_per_byte
+from evalsuite.distill.material import HELD_OUT_ROWS, separator_of, shares_tokens, start_of, supply_of, text_of
 from evalsuite.distill.recipe import BornAgain, FromScratch, OnPolicy, OutputsOnly, Recipe
-from evalsuite.distill.start import Start, make_start
-from evalsuite.distill.student import HELD_OUT_ROWS, separator_of, supply_of
-from evalsuite.distill.teacher import LocalTeacher
+from evalsuite.distill.start import Start
+from evalsuite.distill.teacher import Teacher
+from evalsuite.distill.teachers import fingerprint_of, teacher_of
 from evalsuite.distill.text import pack, write_corpus
 from evalsuite.distill.training import (
     CHECKPOINT_INTERVAL_S,
@@ -37,14 +40,11 @@ from evalsuite.distill.training import (
     Trainee,
     shuffled,
 )
-from evalsuite.fetch import ensure
-from evalsuite.models import LoadedModel, fingerprints, load, resolve
 from sim.shared.console import Progress
-from sim.shared.errors import InputError, RunInterrupted
-from sim.shared.manifest import MANIFEST_NAME, Input, Manifest, library_versions, sha256_of_file, sha256_of_json
-from sim.shared.paths import cache_dir, data_dir, replacing_dir
+from sim.shared.errors import InputError
+from sim.shared.manifest import host_facts, library_versions, sha256_of_json
+from sim.shared.paths import cache_dir, data_dir
 from sim.shared.store import Store
-from sim.shared.tables import Column, TableSpec, write_parquet
 from sim.shared.units import TOKENS_PER_MTOK
 
 if TYPE_CHECKING:
@@ -52,102 +52,44 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
 
+Row = dict[str, Any]  # of the table `DOSES`
+
 STORE_NAME = "doses.sqlite"
-KIND = "dose"
 DEFAULT_DOSES = (0, 12_500, 25_000, 50_000, 100_000)
 DECAY_OVER_TRUNK = 0.1
 WARMUP_OF_STEPS = 100  # doses share a trunk, so the warm-up is the recipe's share of so many steps, not of a dose
 LEAST_DOSES = 2
-HUMAN_TEXT = "human_text.txt"
-
-DOSES = TableSpec(
-    name="doses",
-    row="one student: one dose of one text",
-    columns=(
-        Column("recipe", "text", "", "recipe that was varied"),
-        Column("teacher", "text", "", "who was asked"),
-        Column("student", "text", "", "start of the student"),
-        Column("student_params", "integer", "parameters", "tied ones once"),
-        Column("teacher_params", "integer", "parameters", "tied ones once"),
-        Column("method", "text", "", "what the student was trained on"),
-        Column("regime", "text", "", "what the teacher gave"),
-        Column("defences", "text", "", "kinds of defences, joined by '+'", missing=True),
-        Column("temperature", "number", "", "at which the teacher wrote; 0 is the likeliest token"),
-        Column("epochs", "integer", "", "times that each token was trained on"),
-        Column("seed", "integer", "", "of the text and of new weights"),
-        Column("distinct_teacher_tokens", "integer", "tokens", "the dose: bought, kept and trained on"),
-        Column("training_tokens", "integer", "tokens", "trained on, epochs included"),
-        Column("paid_usd", "number", "USD", "for the dose at the terms' prices, probabilities included"),
-        Column("held_out_kl_nats", "number", "nats a token", "KL from the teacher on its own text", missing=True),
-        Column("teacher_nats_per_byte", "number", "nats a byte", "cross-entropy of that text"),
-        Column("human_nats_per_byte", "number", "nats a byte", "cross-entropy of text that people wrote"),
-        Column("own_teacher_nats_per_byte", "number", "nats a byte", "of the teacher itself on its text"),
-        Column("own_human_nats_per_byte", "number", "nats a byte", "of the teacher itself on human text"),
-        Column("training_s", "number", "s", "seconds of training, the trunk's with it"),
-    ),
-)
 
 
 @dataclass(frozen=True)
 class Study:
-    """What varies beside the recipe: doses (distinct tokens), seeds (texts bought anew), epochs."""
+    """What varies beside the recipe: doses (distinct tokens), seeds (texts bought anew), epochs; and what is scored."""
 
     doses: tuple[int, ...]
     seeds: tuple[int, ...] = (0,)
     epochs: int = 1
+    accuracy: Accuracy | None = None
 
 
 @dataclass(frozen=True)
 class Bench:
-    """A seed's material: teacher, rows of text (R, T) bought in order, what was told of them, and the start."""
+    """A seed's material: teacher, rows of text (R, T) bought in order, what was told of them, and the start.
 
-    loaded: LoadedModel
+    Attributes:
+        texts: on which cross-entropy is measured: the teacher's and people's.
+        own_nats_per_byte, own_accuracy: the teacher's, or None where its weights are not here.
+        teacher_s_per_token: in which the teacher wrote and told one token.
+    """
+
+    teacher: Teacher
     start: Start
     held_out: torch.Tensor
     rows: torch.Tensor
     supply: TargetsOf
-    teacher_text: str
-    human_text: str
-
-    @property
-    def texts(self) -> tuple[str, str]:
-        """On which cross-entropy is measured: the teacher's and people's."""
-        return self.teacher_text, self.human_text
-
-
-def run_doses(recipe: Recipe, study: Study, out: Path, command: str) -> pd.DataFrame:
-    """Measure every dose and seed, and write table, curves and chart to `out`.
-
-    Raises:
-        InputError: for a study that the recipe does not allow, or a folder that cannot be written.
-        DivergedError: if a loss becomes no number; points measured before are kept.
-        RunInterrupted: on Ctrl-C; likewise.
-    """
-    check(recipe, study)
-    started_s = time.monotonic()
-    with replacing_dir(out, MANIFEST_NAME, source="--out") as beside:
-        try:
-            table = measure(recipe, study)
-        except KeyboardInterrupt:
-            raise RunInterrupted(f"the cache ({STORE_NAME}, the trunk's last state)", command) from None
-        curves = fit_curves(table)
-        content = {
-            "doses.parquet": write_parquet(table, beside / "doses.parquet"),
-            "curves.parquet": write_parquet(curves, beside / "curves.parquet"),
-        }
-        write_chart(table, curves, beside)
-        Manifest(
-            kind=KIND,
-            command=command,
-            settings={"recipe": recipe.model_dump(mode="json"), "study": asdict(study)},
-            took={"seconds": round(time.monotonic() - started_s, 1)},
-            inputs=(
-                Input(recipe.teacher, "measured", "asked here"),
-                Input(HUMAN_TEXT, "cited", f"data/{HUMAN_TEXT}", sha256_of_file(data_dir() / HUMAN_TEXT)),
-            ),
-            content=content,
-        ).write(beside)
-    return table
+    texts: tuple[str, str]
+    own_nats_per_byte: tuple[float | None, float | None]
+    own_accuracy: float | None
+    teacher_s_per_token: float
 
 
 def check(recipe: Recipe, study: Study) -> None:
@@ -172,52 +114,67 @@ def check(recipe: Recipe, study: Study) -> None:
         raise InputError("student.tokenizer", "", recipe.student.tokenizer, "the teacher's", "leave it out")
 
 
-def measure(recipe: Recipe, study: Study) -> pd.DataFrame:
-    """The table of points, conforming to `DOSES`; those measured before are read from the cache."""
-    import pandas as pd
+def measure(recipe: Recipe, study: Study, known: Mapping[str, Row] = MappingProxyType({})) -> pd.DataFrame:
+    """The table of points, conforming to `DOSES`; rows that are known or kept in the cache are not measured again."""
+    found = dict(known)
+    for seed in study.seeds:
+        mine = recipe.model_copy(update={"seed": seed})
+        found |= dict(missing_rows(mine, study.doses, study.epochs, study.accuracy, found))
+    cells = [
+        cell_of(recipe.model_copy(update={"seed": seed}), dose, study.epochs, study.accuracy)
+        for seed in study.seeds
+        for dose in sorted(study.doses)
+    ]
+    return table_of([found[cell] for cell in cells])
 
-    found: list[dict[str, Any]] = []
+
+def missing_rows(
+    recipe: Recipe,
+    doses: Sequence[int],
+    epochs: int,
+    accuracy: Accuracy | None,
+    known: Mapping[str, Row],
+    keep_trunk: bool = False,
+) -> Iterator[tuple[str, Row]]:
+    """Cell and row of each dose that `known` lacks, in ascending order, each kept in the cache before it is told.
+
+    Args:
+        recipe: with the seed.
+        doses: distinct tokens.
+        keep_trunk: leave the trunk's last state for larger doses that follow.
+    """
+    libraries = sha256_of_json(library_versions())[:CELL_CHARACTERS]
+    cells = {dose: cell_of(recipe, dose, epochs, accuracy) for dose in sorted(doses)}
     with Store(cache_dir() / STORE_NAME) as store:
-        for seed in study.seeds:
-            mine = recipe.model_copy(update={"seed": seed})
-            keys = [_point_key(mine, dose, study.epochs) for dose in sorted(study.doses)]
-            kept = [store.recall([key]) for key in keys]
-            if any(rows is None for rows in kept):
-                missing = [dose for dose, rows in zip(sorted(study.doses), kept, strict=True) if rows is None]
-                for dose, row in _points(mine, missing, max(study.doses), study.epochs):
-                    store.keep({_point_key(mine, dose, study.epochs): row})
-            rows = store.recall(keys)
-            assert rows is not None
-            found += rows
-    return DOSES.conform(pd.DataFrame(found), "doses")
+        wanted = []
+        for dose, cell in cells.items():
+            if cell in known:
+                continue
+            kept = store.recall([f"dose/{cell}/{libraries}"])
+            if kept is None:
+                wanted.append(dose)
+            else:
+                yield cell, kept[0]
+        if wanted:
+            for dose, row in _points(recipe, wanted, epochs, accuracy, keep_trunk):
+                whole = {"cell": cells[dose], **row}
+                store.keep({f"dose/{cells[dose]}/{libraries}": whole})
+                yield cells[dose], whole
 
 
-def _point_key(recipe: Recipe, dose: int, epochs: int) -> str:
-    content = recipe.model_dump(mode="json")
-    content["text"]["tokens"] = content["method"]["training_tokens"] = 0  # the dose and the epochs say both
-    weights, tokenizer = fingerprints(ensure(resolve(recipe.teacher)))
-    return "dose/" + sha256_of_json(
-        {
-            "recipe": content,
-            "teacher": [weights, tokenizer],
-            "dose": dose,
-            "epochs": epochs,
-            "libraries": library_versions(),
-        }
-    )
-
-
-def _points(recipe: Recipe, doses: Sequence[int], largest: int, epochs: int) -> Iterator[tuple[int, dict[str, Any]]]:
+def _points(
+    recipe: Recipe, doses: Sequence[int], epochs: int, accuracy: Accuracy | None, keep_trunk: bool
+) -> Iterator[tuple[int, Row]]:
     """Each dose with its row, in ascending order."""
-    bench = _bench(recipe, largest)
+    bench = _bench(recipe, max(doses), accuracy)
     settings = recipe.method
     step_tokens = settings.sequence_tokens * settings.batch_sequences
-    key = _point_key(recipe, 0, epochs)
-    folder = cache_dir() / "training" / sha256_of_json(key)[:32]
+    key = sha256_of_json([without_tokens(recipe), fingerprint_of(recipe), epochs, library_versions()])
+    folder = cache_dir() / "training" / key[:32]
     total = sum(dose * epochs for dose in doses) if epochs > 1 else max(doses) + sum(doses) * DECAY_OVER_TRUNK
-    with Progress(f"doses, seed {recipe.seed}", total, "tokens") as progress:
+    with Progress(f"doses of {recipe.name}, seed {recipe.seed}", total, "tokens") as progress:
         if doses[0] == 0:
-            yield 0, _row(recipe, bench, bench.start.model, 0, epochs, 0.0)
+            yield 0, _row(recipe, bench, bench.start.model, 0, epochs, accuracy, 0.0)
         trunk: Trainee | None = None
         for dose in (dose for dose in doses if dose):
             order = _order(dose // step_tokens * settings.batch_sequences, epochs, recipe.seed)
@@ -240,9 +197,10 @@ def _points(recipe: Recipe, doses: Sequence[int], largest: int, epochs: int) -> 
                 raise DivergedError(f"{error} of the dose of {dose} tokens; {kept}; {remedy}") from error
             spent_s = trunk.spent_s
             trunk.finish()
-            yield dose, _row(recipe, bench, trunk.student, dose, epochs, spent_s)
+            yield dose, _row(recipe, bench, trunk.student, dose, epochs, accuracy, spent_s)
             trunk.resume(path, key)
-    shutil.rmtree(folder, ignore_errors=True)
+    if not keep_trunk:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _trunk(bench: Bench, recipe: Recipe, order: np.ndarray) -> Trainee:
@@ -275,47 +233,74 @@ def _order(rows: int, epochs: int, seed: int) -> np.ndarray:
     return np.arange(rows) if epochs == 1 else shuffled(rows, rows * epochs, seed)
 
 
-def _bench(recipe: Recipe, largest: int) -> Bench:
+def _bench(recipe: Recipe, largest: int, accuracy: Accuracy | None) -> Bench:
     """Everything that the points of a seed stand on.
 
     Raises:
         InputError: if the teacher's terms end before the largest dose.
+        TeacherLostError: if it stops answering.
     """
-    loaded = load(resolve(recipe.teacher))
-    access, length = recipe.terms, recipe.method.sequence_tokens
+    teacher = teacher_of(recipe)
+    length, batch = recipe.method.sequence_tokens, recipe.method.batch_sequences
     wanted = largest + (HELD_OUT_ROWS + 1) * length
-    account = Account(access, recipe.seed)
-    teacher = LocalTeacher(loaded, access)
+    account = Account(teacher.access, recipe.seed)
     corpus = write_corpus(teacher, account, recipe.text.model_copy(update={"tokens": wanted}), recipe.seed)
-    packed = pack(corpus.documents, separator_of(loaded.tokenizer), length)
+    packed = pack(corpus.documents, separator_of(teacher.tokenizer), length)
     held_out, rows = packed[:HELD_OUT_ROWS], packed[HELD_OUT_ROWS:][: largest // length]
     if len(rows) < largest // length:
         had = max(len(rows), 0) * length
         raise InputError("--doses", "", largest, f"at most {had}, which is what the terms allow", "lower the doses")
-    start = make_start(recipe.student, loaded, rows, recipe.seed)
-    text = "".join(loaded.tokenizer.decode(row, skip_special_tokens=True) for row in held_out.tolist())
+    start = start_of(recipe, teacher, rows)
+    if not shares_tokens(start.tokenizer, teacher.tokenizer):
+        raise InputError(
+            "student", "", "a tokenizer that is not the teacher's", "the teacher's, of whose tokens doses are counted",
+            "start from a model with the teacher's tokenizer",
+        )  # fmt: skip
     human = (data_dir() / HUMAN_TEXT).read_text(encoding="utf-8")
-    return Bench(loaded, start, held_out, rows, supply_of(teacher, rows, recipe)[0], text, human)
+    texts = (text_of(held_out, teacher.tokenizer), human)
+    supply, outputs = supply_of(teacher, rows, recipe)
+    told_s = outputs.seconds / max(outputs.rows * length, 1) if outputs is not None else 0.0
+    own: tuple[float | None, float | None] = (None, None)
+    own_accuracy = None
+    if teacher.loaded is not None:
+        model, tokenizer = teacher.loaded.model, teacher.loaded.tokenizer
+        own = (
+            nats_per_byte(model, tokenizer, texts[0], length, batch),
+            nats_per_byte(model, tokenizer, texts[1], length, batch),
+        )
+        own_accuracy = score_of(model, tokenizer, accuracy).accuracy if accuracy is not None else None
+    written_s = corpus.teacher_seconds / max(corpus.tokens, 1)
+    return Bench(teacher, start, held_out, rows, supply, texts, own, own_accuracy, written_s + told_s)
 
 
 def _row(
-    recipe: Recipe, bench: Bench, model: PreTrainedModel, dose: int, epochs: int, training_s: float
-) -> dict[str, Any]:
-    """A point of the table."""
+    recipe: Recipe,
+    bench: Bench,
+    model: PreTrainedModel,
+    dose: int,
+    epochs: int,
+    accuracy: Accuracy | None,
+    training_s: float,
+) -> Row:
+    """A point of the table, without its cell."""
+    import torch
+
     batch, length = recipe.method.batch_sequences, recipe.method.sequence_tokens
-    access, loaded, start = recipe.terms, bench.loaded, bench.start
+    teacher, start = bench.teacher, bench.start
+    access, loaded = teacher.access, teacher.loaded
     distinct = dose // (batch * length) * batch * length
     price = access.price_out_usd_per_mtok
     if not isinstance(recipe.method, OutputsOnly):
         price += access.price_in_usd_per_mtok
-    own = [nats_per_byte(loaded.model, loaded.tokenizer, text, length, batch) for text in bench.texts]
-    mine = [nats_per_byte(model, start.tokenizer, text, length, batch) for text in bench.texts]
+    score = score_of(model, start.tokenizer, accuracy) if accuracy is not None else None
+    host = host_facts()
     return {
         "recipe": recipe.name,
-        "teacher": loaded.spec.name,
+        "teacher": teacher.spec.name,
         "student": recipe.student.kind,
+        "student_layers": start.layers,
         "student_params": start.parameters,
-        "teacher_params": sum(weight.numel() for weight in loaded.model.parameters()),
+        "teacher_params": sum(weight.numel() for weight in loaded.model.parameters()) if loaded is not None else 0,
         "method": recipe.method.kind,
         "regime": access.granted.kind,
         "defences": "+".join(defence.kind for defence in access.defences),
@@ -325,10 +310,22 @@ def _row(
         "distinct_teacher_tokens": distinct,
         "training_tokens": distinct * epochs,
         "paid_usd": distinct * price / TOKENS_PER_MTOK,
-        "held_out_kl_nats": held_out_kl(model, loaded.model, bench.held_out, batch),
-        "teacher_nats_per_byte": mine[0],
-        "human_nats_per_byte": mine[1],
-        "own_teacher_nats_per_byte": own[0],
-        "own_human_nats_per_byte": own[1],
-        "training_s": training_s,
+        "held_out_kl_nats": held_out_kl(model, loaded.model, bench.held_out, batch) if loaded is not None else None,
+        "teacher_nats_per_byte": nats_per_byte(model, start.tokenizer, bench.texts[0], length, batch),
+        "human_nats_per_byte": nats_per_byte(model, start.tokenizer, bench.texts[1], length, batch),
+        "own_teacher_nats_per_byte": bench.own_nats_per_byte[0],
+        "own_human_nats_per_byte": bench.own_nats_per_byte[1],
+        "accuracy": score.accuracy if score is not None else None,
+        "own_accuracy": bench.own_accuracy,
+        "chance": score.chance if score is not None else None,
+        "items": score.items if score is not None else None,
+        "accuracy_on": accuracy.told if accuracy is not None else "",
+        "training_s": round(training_s, 3),
+        "teacher_s": round(distinct * bench.teacher_s_per_token, 3),
+        "hardware": f"{host['processor']}, {host['cores']} cores",
+        "threads": torch.get_num_threads(),
+        "dtype": start.dtype,
+        "versions": ", ".join(f"{name} {version}" for name, version in sorted(library_versions().items())),
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "source": f"undercut distill dose {recipe.name}",
     }

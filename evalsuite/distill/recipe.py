@@ -11,7 +11,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import BaseModel, Discriminator, Field, Tag, ValidationError, model_validator
 
 from evalsuite.distill.access import (
     Access,
@@ -22,6 +22,7 @@ from evalsuite.distill.access import (
     TextOnly,
     TopEntries,
 )
+from evalsuite.endpoint import Endpoint
 from sim.shared.errors import InputError, raise_all
 from sim.shared.manifest import sha256_of_json
 from sim.shared.paths import shipped_or_path
@@ -95,8 +96,15 @@ class SameShape(Part):
     start: Literal["teacher", "random"] = "random"
 
 
+class OwnModel(Part):
+    """Any model whose weights can lie here, by name, trained further; its embeddings and head stay as they are."""
+
+    kind: Literal["model"]
+    name: Annotated[str, Field(min_length=1)]
+
+
 StudentStart = Annotated[
-    DepthPruning | ImportantLayers | WidthPruning | FromScratch | SameShape, Field(discriminator="kind")
+    DepthPruning | ImportantLayers | WidthPruning | FromScratch | SameShape | OwnModel, Field(discriminator="kind")
 ]
 
 
@@ -163,6 +171,22 @@ Method = Annotated[
 ]
 
 
+class EndpointHere(Endpoint):
+    """A teacher behind an OpenAI-compatible endpoint, described in the recipe itself; see `evalsuite.endpoint`."""
+
+    kind: Literal["endpoint"]
+
+
+def _how_named(value: object) -> str:
+    return "endpoint" if isinstance(value, dict | Endpoint) else "by_name"
+
+
+# A model by its name or path, the YAML of an endpoint among these, or an endpoint described here.
+TeacherNamed = Annotated[
+    Annotated[str, Tag("by_name")] | Annotated[EndpointHere, Tag("endpoint")], Discriminator(_how_named)
+]
+
+
 class TeacherText(Part):
     """Text that the teacher writes: distinct tokens, in batches, sampled at a temperature (0: the likeliest)."""
 
@@ -177,7 +201,7 @@ class Recipe(Part):
 
     version: Literal[1] = 1
     name: Annotated[str, Field(pattern=NAME_PATTERN)]
-    teacher: str
+    teacher: TeacherNamed
     access: Access | None = Field(default=None, description="none: what the method needs, at no price")
     student: StudentStart
     text: TeacherText
@@ -239,15 +263,19 @@ def read_recipe(argument: str) -> Recipe:
         InputError, InputErrors: all problems of the file at once.
     """
     path: Path = shipped_or_path(argument, "recipes", ".yaml")
+    raw = read_yaml(path)
     try:
-        return Recipe.model_validate(read_yaml(path))
+        return Recipe.model_validate(raw)
     except ValidationError as error:
         problems = []
         for item in error.errors(include_url=False):
+            place = item["loc"]
             unknown = item["type"] == "extra_forbidden"
-            allowed = ", ".join(_fields(item["loc"][:-1])) if unknown else item["msg"].removeprefix("Value error, ")
-            field = ".".join(str(step) for place, step in enumerate(item["loc"]) if not place or step not in KINDS)
-            received = "" if item["type"] == "value_error" and not item["loc"] else item.get("input", "")
+            allowed = ", ".join(_fields(place[:-1])) if unknown else item["msg"].removeprefix("Value error, ")
+            field = ".".join(str(step) for at, step in enumerate(place) if not at or step not in TAGS)
+            received = "" if item["type"] == "value_error" and not place else item.get("input", "")
+            if place[:2] == ("teacher", "endpoint") and (unknown or place[-1] in UNREPEATED or len(place) < 3):
+                received = "(not repeated)"
             problems.append(InputError(str(path), field, received, allowed, "correct the recipe"))
         raise_all(problems)
         raise
@@ -264,11 +292,14 @@ KINDS: dict[str, type[BaseModel]] = {
     for variant in _variants(union)
 }
 
+TAGS = {*KINDS, "by_name", "endpoint"}
+UNREPEATED = ("base_url", "key_env")  # a secret may stand there by mistake
+
 
 def _fields(location: tuple[int | str, ...]) -> list[str]:
     if not location:
         return list(Recipe.model_fields)
     if len(location) > 1 and str(location[-1]) in KINDS:
         return list(KINDS[str(location[-1])].model_fields)
-    sections: dict[str, type[BaseModel]] = {"access": Access, "text": TeacherText}
+    sections: dict[str, type[BaseModel]] = {"access": Access, "text": TeacherText, "teacher": EndpointHere}
     return list(sections.get(str(location[0]), Recipe).model_fields)

@@ -8,14 +8,26 @@ from typing import TYPE_CHECKING
 
 from evalsuite.distill.importance import kept_layers
 from evalsuite.distill.prune import keep_layers
-from evalsuite.distill.recipe import DepthPruning, FromScratch, ImportantLayers, SameShape, StudentStart, WidthPruning
+from evalsuite.distill.recipe import (
+    DepthPruning,
+    FromScratch,
+    ImportantLayers,
+    OwnModel,
+    SameShape,
+    StudentStart,
+    WidthPruning,
+)
 from evalsuite.distill.training import cast
 from evalsuite.distill.width import narrow
 from evalsuite.models import LoadedModel, load, resolve
+from evalsuite.precision import fastest_dtype
+from sim.shared.errors import InputError
 
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+CONTEXT_TOKENS = 2048  # that a new student reads where its teacher's number is not known
 
 
 @dataclass(frozen=True)
@@ -36,6 +48,11 @@ class Start:
     def layers(self) -> int:
         """Layers of the student."""
         return int(self.model.config.num_hidden_layers)
+
+    @property
+    def dtype(self) -> str:
+        """Type of its numbers."""
+        return str(next(self.model.parameters()).dtype).removeprefix("torch.")
 
     @property
     def parameters(self) -> int:
@@ -60,26 +77,60 @@ def make_start(wanted: StudentStart, teacher: LoadedModel, rows: torch.Tensor, s
             return Start(narrow(teacher.model, wanted, rows[:count]), teacher.tokenizer, same)
         case FromScratch():
             tokenizer = load(resolve(wanted.tokenizer)).tokenizer if wanted.tokenizer else teacher.tokenizer
-            return Start(_new(wanted, teacher, tokenizer, seed), tokenizer, False)
+            config = teacher.model.config
+            size = config.vocab_size if tokenizer is teacher.tokenizer else len(tokenizer)
+            dtype = next(teacher.model.parameters()).dtype
+            return Start(_new(wanted, tokenizer, size, config.max_position_embeddings, dtype, seed), tokenizer, False)
+        case OwnModel(name=name):
+            return _own(name)
         case SameShape(start="teacher"):
             return Start(copy.deepcopy(teacher.model), teacher.tokenizer, True)
         case SameShape():
             return Start(_alike(teacher, seed), teacher.tokenizer, False)
 
 
-def _new(wanted: FromScratch, teacher: LoadedModel, tokenizer: PreTrainedTokenizerBase, seed: int) -> PreTrainedModel:
+def make_own_start(wanted: StudentStart, tokenizer: PreTrainedTokenizerBase, seed: int) -> Start:
+    """A start that needs nothing of a teacher but its tokenizer: what a teacher behind an endpoint leaves.
+
+    Raises:
+        InputError: for any other.
+    """
+    match wanted:
+        case OwnModel(name=name):
+            return _own(name)
+        case FromScratch():
+            import torch
+
+            mine = load(resolve(wanted.tokenizer)).tokenizer if wanted.tokenizer else tokenizer
+            dtype = getattr(torch, fastest_dtype())
+            return Start(_new(wanted, mine, len(mine), CONTEXT_TOKENS, dtype, seed), mine, False)
+        case _:
+            raise InputError(
+                "student.kind", "", wanted.kind, "model or scratch, for a teacher behind an endpoint",
+                "its weights are not here: start from a model of your own (kind: model), or from random weights",
+            )  # fmt: skip
+
+
+def _own(name: str) -> Start:
+    loaded = load(resolve(name))
+    return Start(loaded.model, loaded.tokenizer, True)
+
+
+def _new(
+    wanted: FromScratch, tokenizer: PreTrainedTokenizerBase, size: int, positions: int, dtype: torch.dtype, seed: int
+) -> PreTrainedModel:
+    """Random weights over a vocabulary of `size` and so many positions."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    equal = tokenizer is teacher.tokenizer
     config = LlamaConfig(
-        vocab_size=teacher.model.config.vocab_size if equal else len(tokenizer),
+        vocab_size=size,
         hidden_size=wanted.hidden_size,
         intermediate_size=wanted.intermediate_size,
         num_hidden_layers=wanted.layers,
         num_attention_heads=wanted.heads,
         num_key_value_heads=wanted.key_value_heads,
-        max_position_embeddings=teacher.model.config.max_position_embeddings,
+        max_position_embeddings=positions,
         tie_word_embeddings=True,
         bos_token_id=tokenizer.bos_token_id,
         eos_token_id=tokenizer.eos_token_id,
@@ -88,7 +139,7 @@ def _new(wanted: FromScratch, teacher: LoadedModel, tokenizer: PreTrainedTokeniz
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         model = LlamaForCausalLM(config).eval()
-    cast(model, next(teacher.model.parameters()).dtype)
+    cast(model, dtype)
     return model
 
 

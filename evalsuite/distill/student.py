@@ -14,24 +14,20 @@ import re
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evalsuite.distill.account import Account
 from evalsuite.distill.bill import bill
 from evalsuite.distill.card import Student, read_student, write_card
-from evalsuite.distill.held_out import held_out_kl, nats_per_byte
+from evalsuite.distill.material import Material, gather, rows_of, supply_of, weights_of
 from evalsuite.distill.on_policy import train_on_policy
-from evalsuite.distill.outputs import Outputs, buy, missing_rows
+from evalsuite.distill.outputs import missing_rows
 from evalsuite.distill.prompts import prompts
-from evalsuite.distill.recipe import NAME_PATTERN, BornAgain, OnPolicy, OutputsOnly, Recipe, TopEntryDistillation
-from evalsuite.distill.start import Start, make_start
-from evalsuite.distill.supply import full_supply, sparse_supply, text_supply
-from evalsuite.distill.teacher import LocalTeacher
-from evalsuite.distill.text import Corpus, pack, write_corpus
-from evalsuite.distill.training import Checkpoints, TargetsOf, Training, steps_of, train
-from evalsuite.models import CARD_NAME, KNOWN, LoadedModel, load, models_dir, resolve
+from evalsuite.distill.recipe import NAME_PATTERN, BornAgain, OnPolicy, Recipe
+from evalsuite.distill.teacher import LocalTeacher, Teacher
+from evalsuite.distill.training import Checkpoints, Training, train
+from evalsuite.models import CARD_NAME, KNOWN, models_dir
 from evalsuite.shapes import shape_of
 from sim.shared.console import Progress, note
 from sim.shared.errors import InputError, RunInterrupted
@@ -39,39 +35,12 @@ from sim.shared.manifest import library_versions, sha256_of_json
 from sim.shared.paths import cache_dir, replacing_dir
 
 if TYPE_CHECKING:
-    import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 __all__ = ["PRUNED_SUFFIX", "Student", "check_name", "make_student", "read_student"]
 
-HELD_OUT_ROWS = 8  # packed rows of the teacher's text that are never trained on
 CALIBRATION_STEPS = 3  # of which the first is a warm-up
 PRUNED_SUFFIX = "-pruned"
-SEPARATOR = "<|endoftext|>"  # between documents, where the vocabulary has it; else the end of a turn
-
-
-@dataclass(frozen=True)
-class Material:
-    """All that a training stands on.
-
-    Attributes:
-        corpus: what the teacher wrote.
-        training, held_out: rows of the student's tokens (R, T).
-        held_out_text: the held-out rows as text.
-    """
-
-    teacher: LoadedModel
-    corpus: Corpus
-    account: Account
-    start: Start
-    training: torch.Tensor
-    held_out: torch.Tensor
-    held_out_text: str
-
-    @property
-    def same_tokens(self) -> bool:
-        """Whether teacher and student share their tokens."""
-        return self.start.tokenizer is self.teacher.tokenizer
 
 
 def make_student(
@@ -124,43 +93,10 @@ def check_name(name: str) -> None:
         raise InputError("--name", "", name, allowed, "choose another name")
 
 
-def gather(recipe: Recipe) -> Material:
-    """Teacher, text and start of a recipe.
-
-    Raises:
-        InputError: if the text is too short for the rows that are held out, or the start cannot be made.
-    """
-    teacher = load(resolve(recipe.teacher))
-    access = recipe.terms
-    account = Account(access, recipe.seed)
-    corpus = write_corpus(LocalTeacher(teacher, access), account, recipe.text, recipe.seed)
-    length = recipe.method.sequence_tokens
-    rows = pack(corpus.documents, separator_of(teacher.tokenizer), length)
-    start = make_start(recipe.student, teacher, rows, recipe.seed)
-    if start.tokenizer is not teacher.tokenizer:
-        texts = [teacher.tokenizer.decode(document, skip_special_tokens=True) for document in corpus.documents]
-        encoded = [start.tokenizer(text, add_special_tokens=False).input_ids for text in texts]
-        rows = pack(encoded, separator_of(start.tokenizer), length)
-    if len(rows) <= HELD_OUT_ROWS:
-        least = (HELD_OUT_ROWS + 1) * length
-        raise InputError(
-            "text.tokens", "", corpus.tokens, f"at least {least}, of which {HELD_OUT_ROWS} rows are held out",
-            "let the teacher write more, or raise the budget in access",
-        )  # fmt: skip
-    training, held_out = rows[:-HELD_OUT_ROWS], rows[-HELD_OUT_ROWS:]
-    text = "".join(start.tokenizer.decode(row, skip_special_tokens=True) for row in held_out.tolist())
-    return Material(teacher, corpus, account, start, training, held_out, text)
-
-
-def separator_of(tokenizer: PreTrainedTokenizerBase) -> int:
-    """The token between documents."""
-    return int(tokenizer.get_vocab().get(SEPARATOR, tokenizer.eos_token_id))
-
-
 def _make(recipe: Recipe, name: str, tokens: int | None, minutes: float | None, fresh: bool) -> Student:
     material = gather(recipe)
-    teacher, start = material.teacher, material.start
-    before = _measured(start.model, material, recipe)
+    start = material.start
+    before = material.measured(start.model, recipe)
     drawn = _card(recipe, name, material, before)
     if start.kept_layers or recipe.student.kind == "width":
         pruned = replace(
@@ -181,8 +117,8 @@ def _make(recipe: Recipe, name: str, tokens: int | None, minutes: float | None, 
     if known is not None and not fresh:
         return known
     made, done, spent_s, teacher_s = _on_policy(recipe, material) or _trained(recipe, material, key)
-    after = _measured(made, material, recipe)
-    taken = material.account.taken
+    after = material.measured(made, recipe)
+    taken, loaded = material.account.taken, material.teacher.loaded
     student = replace(
         drawn,
         recipe_sha256=recipe.sha256,
@@ -195,7 +131,7 @@ def _make(recipe: Recipe, name: str, tokens: int | None, minutes: float | None, 
             taken,
             material.corpus.teacher_seconds + teacher_s,
             done.seconds,
-            shape_of(teacher, ()).served,
+            shape_of(loaded, ()).served if loaded is not None else None,
             start.parameters,
             done.tokens,
         ),
@@ -215,16 +151,16 @@ def _trained(recipe: Recipe, material: Material, key: str) -> tuple[PreTrainedMo
     """
     method = recipe.method
     generations = method.generations if isinstance(method, BornAgain) else 1
-    rows = _rows_of(recipe, material)
-    teacher, model = material.teacher, material.start.model
+    rows = rows_of(recipe, material)
+    teacher: Teacher = material.teacher
+    model = material.start.model
     start = copy.deepcopy(model) if generations > 1 else model
     spent_s = {"text": material.corpus.seconds, "reading": 0.0, "training": 0.0}
     teacher_s, tokens, training_s = 0.0, 0, 0.0
     for generation in range(1, generations + 1):
         model = start if generation == generations else copy.deepcopy(start)
-        local = LocalTeacher(teacher, recipe.terms)
         started_s = time.monotonic()
-        supply, outputs = supply_of(local, rows, recipe)
+        supply, outputs = supply_of(teacher, rows, recipe)
         spent_s["reading"] += time.monotonic() - started_s
         if outputs is not None and generation == 1:
             material.account.take(read_tokens=outputs.rows * rows.shape[1])
@@ -243,9 +179,16 @@ def _trained(recipe: Recipe, material: Material, key: str) -> tuple[PreTrainedMo
                 on_step=_shown(progress),
             )
         tokens, training_s = tokens + done.tokens, training_s + done.seconds
-        teacher = replace(teacher, model=model, weights_sha256=f"{key}, generation {generation}")
+        if generation < generations:
+            teacher = _graduate(material.teacher, model, f"{key}, generation {generation}")
     spent_s["training"] = training_s
     return model, replace(done, tokens=tokens, seconds=training_s), spent_s, teacher_s
+
+
+def _graduate(teacher: Teacher, model: PreTrainedModel, weights: str) -> Teacher:
+    """A trained student in the place of its teacher, on the same terms."""
+    assert teacher.loaded is not None  # only a teacher with weights gives what born_again needs
+    return LocalTeacher(replace(teacher.loaded, model=model, weights_sha256=weights), teacher.access)
 
 
 def _on_policy(recipe: Recipe, material: Material) -> tuple[PreTrainedModel, Training, dict[str, float], float] | None:
@@ -261,7 +204,7 @@ def _on_policy(recipe: Recipe, material: Material) -> tuple[PreTrainedModel, Tra
     model = material.start.model
     with Progress("distilling on the student's text", method.training_tokens, "tokens") as progress:
         found = train_on_policy(
-            model, material.teacher.model, material.start.tokenizer, prompts(), method, recipe.seed,
+            model, weights_of(material.teacher, method.kind), material.start.tokenizer, prompts(), method, recipe.seed,
             material.start.frozen_head, _shown(progress),
         )  # fmt: skip
     material.account.take(read_tokens=found.read_tokens)
@@ -271,50 +214,6 @@ def _on_policy(recipe: Recipe, material: Material) -> tuple[PreTrainedModel, Tra
 
 def _shown(progress: Progress) -> Callable[[int, float], None]:
     return lambda tokens, loss: progress.advance(tokens, f"loss {loss:.3f} nats")
-
-
-def supply_of(teacher: LocalTeacher, rows: torch.Tensor, recipe: Recipe) -> tuple[TargetsOf, Outputs | None]:
-    """What the method learns from; outputs are bought where it needs any."""
-    method = recipe.method
-    if isinstance(method, OutputsOnly):
-        return text_supply(rows), None
-    unread = missing_rows(teacher, rows)
-    if unread:
-        with Progress("the teacher reads", unread * rows.shape[1], "tokens") as progress:
-            buy(teacher, rows, method.batch_sequences, lambda count: progress.advance(count * rows.shape[1]))
-    outputs = buy(teacher, rows, method.batch_sequences)
-    if isinstance(method, TopEntryDistillation):
-        return sparse_supply(outputs, method.tail == "renormalised"), outputs
-    return full_supply(outputs, teacher.loaded.model.lm_head.weight.detach(), teacher.access.decimals), outputs
-
-
-def _rows_of(recipe: Recipe, material: Material) -> torch.Tensor:
-    """The rows that are trained on: what the training comes to in its first epoch, as far as the budget pays for it.
-
-    Raises:
-        InputError: if it pays for none.
-    """
-    rows = material.training
-    count = min(len(rows), steps_of(recipe.method) * recipe.method.batch_sequences)
-    if isinstance(recipe.method, OutputsOnly):
-        return rows[:count]
-    paid = material.account.left_tokens // rows.shape[1]
-    if paid < 1:
-        raise InputError(
-            "access.tokens", "", recipe.terms.tokens, "a budget that also pays for the probabilities of the text",
-            "raise it, or let the teacher write less",
-        )  # fmt: skip
-    if paid < count:
-        note(f"the budget pays for the probabilities of {paid} of {count} rows")
-    return rows[: min(count, paid)]
-
-
-def _measured(model: PreTrainedModel, material: Material, recipe: Recipe) -> tuple[float | None, float]:
-    """KL to the teacher on held-out text (nats a token), and that text's cross-entropy (nats a byte)."""
-    batch = recipe.method.batch_sequences
-    kl = held_out_kl(model, material.teacher.model, material.held_out, batch) if material.same_tokens else None
-    length = recipe.method.sequence_tokens
-    return kl, nats_per_byte(model, material.start.tokenizer, material.held_out_text, length, batch)
 
 
 def _card(recipe: Recipe, name: str, material: Material, before: tuple[float | None, float]) -> Student:
@@ -350,16 +249,18 @@ def _card(recipe: Recipe, name: str, material: Material, before: tuple[float | N
 
 def _key(recipe: Recipe, material: Material, trained: bool) -> str:
     """Hash of everything that decides the weights."""
-    teacher = material.teacher
+    import torch
+
+    identity = material.teacher.identity
     return sha256_of_json(
         {
             "recipe": recipe.model_dump(mode="json") if trained else recipe.student.model_dump(mode="json"),
-            "teacher": teacher.weights_sha256,
-            "tokenizer": teacher.tokenizer_sha256,
+            "teacher": identity["weights"],
+            "tokenizer": identity["tokenizer"],
             "text": sha256_of_json(material.corpus.documents) if trained else "",
             "kept_layers": material.start.kept_layers,
-            "dtype": teacher.dtype,
-            "threads": teacher.threads,
+            "dtype": material.start.dtype,
+            "threads": torch.get_num_threads(),
             "libraries": library_versions(),
         }
     )
@@ -399,12 +300,11 @@ def _tokens_of(minutes: float, material: Material, recipe: Recipe) -> int:
     method = recipe.method
     step_tokens = method.batch_sequences * method.sequence_tokens
     trial = method.model_copy(update={"training_tokens": step_tokens * CALIBRATION_STEPS})
-    local = LocalTeacher(material.teacher, recipe.terms)
     rows = material.training[: method.batch_sequences * CALIBRATION_STEPS]
-    supply, outputs = supply_of(local, rows, recipe)
+    supply, outputs = supply_of(material.teacher, rows, recipe)
     reading_s = 0.0
     if outputs is not None:
-        reading_s = missing_rows(local, material.training) * outputs.seconds / outputs.rows
+        reading_s = missing_rows(material.teacher, material.training) * outputs.seconds / outputs.rows
     stamps: list[float] = []
     train(
         copy.deepcopy(material.start.model),

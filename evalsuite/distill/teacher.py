@@ -1,6 +1,7 @@
 """The teacher as a student meets it: it writes text in answer to prompts, and it tells probabilities of tokens.
 
-`Teacher` is what the lab needs of any of them; `LocalTeacher` is a model in this process. What a teacher tells stands
+`Teacher` is what the lab needs of any of them; `LocalTeacher` is a model in this process, `EndpointTeacher` one behind
+HTTP (`evalsuite.distill.endpoint_teacher`). What a teacher tells stands
 in `Told`, one record a token, in the form in which it is kept (`evalsuite.distill.outputs`). Defences blur it here,
 before it leaves the teacher.
 """
@@ -17,7 +18,7 @@ import numpy as np
 from evalsuite.distill.access import Access, FullProbabilities, TopEntries
 from evalsuite.distill.losses import rounded
 from evalsuite.distill.recipe import TeacherText
-from evalsuite.models import LoadedModel
+from evalsuite.models import LoadedModel, ModelSpec
 from sim.shared.errors import InputError, UndercutError
 from sim.shared.manifest import library_versions, sha256_of_bytes
 
@@ -50,14 +51,20 @@ class Teacher(Protocol):
     """What the lab asks of a teacher.
 
     Attributes:
+        spec: who it is.
         access: the terms.
-        identity: everything that decides what it says, for the keys of what is kept.
+        identity: all that decides what it says, "weights" and "tokenizer" among it, for the keys of what is kept.
         tokenizer: of the tokens that it writes and reads.
     """
 
+    spec: ModelSpec
     access: Access
     identity: dict[str, Any]
     tokenizer: PreTrainedTokenizerBase
+
+    @property
+    def loaded(self) -> LoadedModel | None:
+        """Its weights, or None where they are not in this process."""
 
     def write(self, prompts: Sequence[str], settings: TeacherText, seed: int) -> list[list[int]]:
         """An answer to each prompt, as token ids, in order.
@@ -84,7 +91,8 @@ class LocalTeacher:
     """A loaded model as a teacher; see `Teacher`."""
 
     def __init__(self, loaded: LoadedModel, access: Access) -> None:
-        self.loaded = loaded
+        self.spec = loaded.spec
+        self.loaded: LoadedModel = loaded
         self.access = access
         self.tokenizer = loaded.tokenizer
         self.identity: dict[str, Any] = {
@@ -177,12 +185,8 @@ class LocalTeacher:
                 raise InputError(
                     "access.regime.k", "", granted.k, f"fewer than the {config.vocab_size} tokens there are", "lower it"
                 )
-            kind = "<u2" if config.vocab_size <= 2**16 else "<u4"
-            fields: list[Any] = [("ids", kind, (granted.k + granted.tail_draws,))]
-            return np.dtype([*fields, ("log_probs", "<f2", (granted.k,)), ("tail", "<f4")])
-        raise InputError(
-            "access", "", "text only", "a regime that gives probabilities", "ask for topk or full, or train on outputs"
-        )
+            return entries_type(granted, config.vocab_size)
+        raise no_probabilities()
 
     def _hidden(self, rows: np.ndarray) -> torch.Tensor:
         import torch
@@ -190,6 +194,20 @@ class LocalTeacher:
         ids = torch.from_numpy(np.ascontiguousarray(rows, dtype=np.int64)).to(self.loaded.model.device)
         hidden: torch.Tensor = self.loaded.model.model(input_ids=ids).last_hidden_state
         return hidden.cpu()
+
+
+def entries_type(granted: TopEntries, tokens: int) -> np.dtype:
+    """The type of records of top entries in a vocabulary of so many tokens."""
+    kind = "<u2" if tokens <= 2**16 else "<u4"
+    fields: list[Any] = [("ids", kind, (granted.k + granted.tail_draws,))]
+    return np.dtype([*fields, ("log_probs", "<f2", (granted.k,)), ("tail", "<f4")])
+
+
+def no_probabilities() -> InputError:
+    """What to tell who asks for probabilities that the terms do not give."""
+    return InputError(
+        "access", "", "text only", "a regime that gives probabilities", "ask for topk or full, or train on outputs"
+    )
 
 
 def as_prompt(tokenizer: PreTrainedTokenizerBase, text: str) -> str:

@@ -16,7 +16,8 @@ Its known failures: the formula has every student above its teacher's loss, whil
 lie below a weak teacher's; and it is fitted between 143 million and 1.8 billion parameters.
 
 **Dose and response.** Of a recipe, measured here: outcome = e + a (N + N0)^-b over N distinct teacher tokens bought.
-The table `CURVES` holds what `undercut distill dose` fitted; nothing in it is capped at the teacher.
+The table `CURVES` holds what `undercut distill dose` fitted, `CURVE_DRAWS` its errors; nothing in it is capped at the
+teacher. What a market makes of them stands in `sim.shared.students`.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 import numpy as np
 
 from sim.shared.errors import InputError
+from sim.shared.paths import data_dir
 from sim.shared.tables import Column, TableSpec, read_table
 
 if TYPE_CHECKING:
@@ -110,11 +112,30 @@ CURVES = TableSpec(
         Column("seeds", "integer", "", "texts that were bought anew"),
         Column("residual_sd", "number", "the outcome's", "standard deviation of what the curve leaves"),
         Column("teacher_outcome", "number", "the outcome's", "the same outcome of the teacher itself"),
+        Column("theta_per_nat", "number", "logits a nat", "ability lost per nat of held-out KL", missing=True),
+        Column("theta_per_nat_stderr", "number", "logits a nat", "its standard error", missing=True),
         Column("verdict", "text", "", "asymptote against the teacher: below, above, or inconclusive"),
         Column("evidence", "text", "", "measured"),
         Column("source", "text", "", "what was run, and when"),
     ),
 )
+
+CURVE_DRAWS = TableSpec(
+    name="curve_draws",
+    row="one curve of `curves`, fitted again to resampled residuals: its errors, together",
+    columns=(
+        Column("curve", "text", "", "name of the curve"),
+        Column("outcome", "text", "", "outcome of the curve"),
+        Column("draw", "integer", "", "from 1; 0 is the point estimate, which stands in `curves`"),
+        Column("e", "number", "the outcome's", "asymptote"),
+        Column("a", "number", "the outcome's times tokens^b", "size of what the dose removes"),
+        Column("b", "number", "", "exponent"),
+        Column("n0_tokens", "number", "tokens", "what the start is worth, in tokens"),
+        Column("theta_per_nat", "number", "logits a nat", "drawn with its standard error", missing=True),
+    ),
+)
+CURVES_NAME = "curves.parquet"
+DRAWS_NAME = "curve_draws.parquet"
 
 
 @dataclass(frozen=True)
@@ -129,6 +150,36 @@ class DoseCurve:
     def at(self, tokens: Numbers) -> Numbers:
         """The outcome at a dose of `tokens`; at 0 it is the start's."""
         return self.e + self.a * (tokens + self.n0_tokens) ** -self.b
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Fitted curves and their errors.
+
+    Attributes:
+        table: conforming to `CURVES`.
+        draws: conforming to `CURVE_DRAWS`; empty where none were kept.
+    """
+
+    table: pd.DataFrame
+    draws: pd.DataFrame
+
+
+def shipped_curves(folder: Path | None = None) -> Curves:
+    """The curves that lie beside the measured catalog, or in another folder; none where no file is there.
+
+    Raises:
+        InputError, InputErrors: if a file cannot be read or is no such table.
+    """
+    import pandas as pd
+
+    place = folder if folder is not None else data_dir() / "measured"
+    found = []
+    for spec, name in ((CURVES, CURVES_NAME), (CURVE_DRAWS, DRAWS_NAME)):
+        path = place / name
+        frame = read_table(path) if path.is_file() else pd.DataFrame(columns=spec.column_names)
+        found.append(spec.conform(frame, str(path)))
+    return Curves(*found)
 
 
 def read_curves(path: Path) -> pd.DataFrame:

@@ -12,7 +12,9 @@ import pytest
 pytest.importorskip("torch")
 
 from evalsuite.distill import dose as module
-from evalsuite.distill.dose import DOSES, Study, measure, run_doses
+from evalsuite.distill.dose import Study, measure
+from evalsuite.distill.dose_run import run_doses
+from evalsuite.distill.dose_table import CLOCK_COLUMNS, DOSES
 from evalsuite.distill.training import DivergedError
 from sim.shared.curves import read_curves
 from sim.shared.errors import InputError, RunInterrupted
@@ -27,9 +29,9 @@ def points_measured(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     measured: list[int] = []
     real = module._row
 
-    def row(recipe: Any, bench: Any, model: Any, dose: int, epochs: int, training_s: float) -> Any:
+    def row(recipe: Any, bench: Any, model: Any, dose: int, *rest: Any) -> Any:
         measured.append(dose)
-        return real(recipe, bench, model, dose, epochs, training_s)
+        return real(recipe, bench, model, dose, *rest)
 
     monkeypatch.setattr(module, "_row", row)
     return measured
@@ -87,7 +89,7 @@ def test_a_study_killed_between_points_goes_on_and_comes_to_the_same_table(
     again = measure(recipe, STUDY)
     assert points_measured == [0, 64, 256, 512]
     assert steps[0] == 0  # the trunk's state at the dose where it was stopped was kept
-    same = [name for name in DOSES.column_names if name != "training_s"]
+    same = [name for name in DOSES.column_names if name not in CLOCK_COLUMNS]
     pd.testing.assert_frame_equal(again[same], whole[same], check_exact=True)
 
 
