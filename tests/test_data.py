@@ -12,12 +12,16 @@ from types import ModuleType
 import pandas as pd
 import pytest
 
+from evalsuite.distill.dose_table import DOSES, read_rows
+from evalsuite.distill.plan import lines_of, read_plan
 from sim.scenario.load import load_scenario, shipped_scenarios
 from sim.scenario.model import CatalogModel
 from sim.shared.catalog import CATALOG, read_catalog
+from sim.shared.curves import CURVE_DRAWS, CURVES, shipped_curves
 from sim.shared.paths import data_dir
 from sim.shared.prices import PRICES, shipped_prices
 from sim.shared.quality import binomial_stderr, corrected_quality, quality_of_theta, theta_stderr
+from sim.shared.tables import TableSpec
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT / "data"
@@ -159,3 +163,44 @@ def test_a_price_that_contradicts_a_kept_one_is_refused() -> None:
 
 def test_rents_are_positive() -> None:
     assert (pd.read_csv(DATA / "hardware.csv")["usd_per_hour"] > 0).all()
+
+
+@pytest.mark.parametrize("spec", [DOSES, CURVES, CURVE_DRAWS], ids=lambda spec: str(spec.name))
+def test_what_is_measured_is_described_with_its_units(spec: TableSpec) -> None:
+    names = {"doses": "doses_language.csv", "curves": "curves.parquet", "curve_draws": "curve_draws.parquet"}
+    assert described(f"measured/{names[spec.name]}") == {column.name: column.unit or "-" for column in spec.columns}
+
+
+def test_measured_doses_and_curves_are_tables_of_distinct_rows_of_the_study() -> None:
+    path = DATA / "measured" / "doses_language.csv"
+    if not path.is_file():
+        pytest.skip("no row of data/measured/doses_language.csv is measured yet")
+    rows = read_rows(path)
+    assert len(rows) == len(pd.read_csv(path))
+    for row in rows.values():
+        assert row["date"] >= "2026-11-24"
+        assert row["accuracy"] * row["items"] == pytest.approx(round(row["accuracy"] * row["items"]))
+        assert row["training_tokens"] == row["epochs"] * row["distinct_teacher_tokens"]
+    curves = shipped_curves()
+    assert set(curves.draws["curve"]) == set(curves.table["curve"])
+
+
+@pytest.mark.teacher
+def test_every_measured_row_is_a_cell_of_the_study() -> None:
+    """Else a key has changed, and rows would be measured again."""
+    cells = {cell for line in lines_of(read_plan("doses_language")) for cell in line.cells}
+    assert set(read_rows(DATA / "measured" / "doses_language.csv")) <= cells
+
+
+def test_the_text_that_people_wrote_says_what_it_is_made_from() -> None:
+    human_text = tool("human_text").human_text
+    prose = [f"Place {place:03} moved its clocks again. " + "The ministry decided accordingly. " * 8 for place in range(60)]
+    parts = ["  Changes to past timestamps", *(text.strip() for text in prose), "Changes to code", "a" * 300]
+    news = "\n\n".join(parts)
+    with pytest.raises(ValueError, match="public domain"):
+        human_text(news)
+    made = human_text(news + "\n\nThis file is in the public domain.\n")
+    assert len(made.encode()) >= 9000
+    assert "a" * 300 not in made
+    shipped = (DATA / "human_text.txt").read_text(encoding="utf-8")
+    assert len(shipped.encode()) >= 9000
