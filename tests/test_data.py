@@ -194,7 +194,9 @@ def test_every_measured_row_is_a_cell_of_the_study() -> None:
 
 def test_the_text_that_people_wrote_says_what_it_is_made_from() -> None:
     human_text = tool("human_text").human_text
-    prose = [f"Place {place:03} moved its clocks again. " + "The ministry decided accordingly. " * 8 for place in range(60)]
+    prose = [
+        f"Place {place:03} moved its clocks again. " + "The ministry decided accordingly. " * 8 for place in range(60)
+    ]
     parts = ["  Changes to past timestamps", *(text.strip() for text in prose), "Changes to code", "a" * 300]
     news = "\n\n".join(parts)
     with pytest.raises(ValueError, match="public domain"):

@@ -42,6 +42,9 @@ __all__ = ["PRUNED_SUFFIX", "Student", "check_name", "make_student", "read_stude
 CALIBRATION_STEPS = 3  # of which the first is a warm-up
 PRUNED_SUFFIX = "-pruned"
 
+# A trained model, its training, seconds by phase, and the seconds of the teacher's reading, whenever it read.
+Made = tuple["PreTrainedModel", Training, dict[str, float], float]
+
 
 def make_student(
     recipe: Recipe,
@@ -116,7 +119,7 @@ def _make(recipe: Recipe, name: str, tokens: int | None, minutes: float | None, 
     known = _kept(replace(drawn, key=key))
     if known is not None and not fresh:
         return known
-    made, done, spent_s, teacher_s = _on_policy(recipe, material) or _trained(recipe, material, key)
+    made, done, spent_s, teacher_s = _on_policy(recipe, material, key) or _trained(recipe, material, key)
     after = material.measured(made, recipe)
     taken, loaded = material.account.taken, material.teacher.loaded
     student = replace(
@@ -143,8 +146,8 @@ def _make(recipe: Recipe, name: str, tokens: int | None, minutes: float | None, 
     return student
 
 
-def _trained(recipe: Recipe, material: Material, key: str) -> tuple[PreTrainedModel, Training, dict[str, float], float]:
-    """The trained model, its training, seconds by phase, and the seconds of the teacher's reading, whenever it read.
+def _trained(recipe: Recipe, material: Material, key: str) -> Made:
+    """Train on what the teacher told.
 
     Each generation but the first has the one before as its teacher, in memory; the state after its last step is kept
     until all are done.
@@ -191,7 +194,7 @@ def _graduate(teacher: Teacher, model: PreTrainedModel, weights: str) -> Teacher
     return LocalTeacher(replace(teacher.loaded, model=model, weights_sha256=weights), teacher.access)
 
 
-def _on_policy(recipe: Recipe, material: Material) -> tuple[PreTrainedModel, Training, dict[str, float], float] | None:
+def _on_policy(recipe: Recipe, material: Material, key: str) -> Made | None:
     """As `_trained`, for the method whose text is the student's own; None for any other."""
     method = recipe.method
     if not isinstance(method, OnPolicy):
@@ -205,7 +208,7 @@ def _on_policy(recipe: Recipe, material: Material) -> tuple[PreTrainedModel, Tra
     with Progress("distilling on the student's text", method.training_tokens, "tokens") as progress:
         found = train_on_policy(
             model, weights_of(material.teacher, method.kind), material.start.tokenizer, prompts(), method, recipe.seed,
-            material.start.frozen_head, _shown(progress),
+            material.start.frozen_head, _shown(progress), _training_dir(key) / "on-policy",
         )  # fmt: skip
     material.account.take(read_tokens=found.read_tokens)
     spent_s = {"text": material.corpus.seconds, "reading": 0.0, "training": found.training.seconds}
