@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -12,13 +13,13 @@ pytest.importorskip("torch")
 
 from evalsuite.distill import dose as module
 from evalsuite.distill.accuracy import Accuracy
-from evalsuite.distill.dose_table import CLOCK_COLUMNS, DOSES, read_rows
+from evalsuite.distill.dose_table import CLOCK_COLUMNS, DOSES, read_rows, table_of
 from evalsuite.distill.plan import Plan, grow_table, read_plan
 from evalsuite.distill.publish_curves import publish_plan
 from evalsuite.distill.recipe import read_recipe
 from sim.shared.curves import CURVES_NAME, shipped_curves
 from sim.shared.errors import InputError
-from sim.shared.tables import read_table
+from sim.shared.tables import read_table, write_csv
 
 
 @pytest.fixture
@@ -125,3 +126,16 @@ def test_the_shipped_study_names_recipes_that_ship() -> None:
         assert read_recipe(group.recipe).name == group.recipe
     with pytest.raises(InputError, match="doses_language"):
         read_plan("none-such")
+
+
+def test_rows_come_back_from_the_file_to_their_last_digit(tmp_path: Path) -> None:
+    filled = {column.name: "x" if column.kind == "text" else 1 for column in DOSES.columns}
+    digits = np.random.default_rng(0).random(2000) * 3
+    rows = [filled | {"cell": str(place), "held_out_kl_nats": value} for place, value in enumerate(digits.tolist())]
+    path = tmp_path / "rows.csv"
+    write_csv(table_of(rows), path)
+    first = path.read_bytes()
+    kept = read_rows(path)
+    assert [row["held_out_kl_nats"] for row in kept.values()] == digits.tolist()
+    write_csv(table_of(list(kept.values())), path)
+    assert path.read_bytes() == first
