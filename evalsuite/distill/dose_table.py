@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalsuite.distill.accuracy import Accuracy
-from evalsuite.distill.recipe import Recipe
+from evalsuite.distill.recipe import OwnModel, Recipe
 from evalsuite.distill.teachers import fingerprint_of
+from evalsuite.fetch import ensure
+from evalsuite.models import fingerprints, resolve
 from sim.shared.manifest import sha256_of_file, sha256_of_json
 from sim.shared.paths import data_dir
 from sim.shared.tables import Column, TableSpec, read_table
@@ -88,6 +90,8 @@ def cell_of(recipe: Recipe, dose: int, epochs: int, accuracy: Accuracy | None) -
         "human_text": sha256_of_file(data_dir() / HUMAN_TEXT),
         "accuracy": accuracy.content if accuracy is not None else None,
     }
+    if isinstance(recipe.student, OwnModel):
+        content["start"] = fingerprints(ensure(resolve(recipe.student.name)))[0]
     return sha256_of_json(content)[:CELL_CHARACTERS]
 
 

@@ -37,12 +37,14 @@ class Start:
     Attributes:
         frozen_head: whether it has the teacher's embeddings and head, which stay as they are.
         kept_layers: those of the teacher's, by index; none where the student is new or keeps all.
+        weights_sha256: of a model of one's own; "" for a start that recipe and teacher decide.
     """
 
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
     frozen_head: bool
     kept_layers: tuple[int, ...] = ()
+    weights_sha256: str = ""
 
     @property
     def layers(self) -> int:
@@ -113,7 +115,7 @@ def make_own_start(wanted: StudentStart, tokenizer: PreTrainedTokenizerBase, see
 
 def _own(name: str) -> Start:
     loaded = load(resolve(name))
-    return Start(loaded.model, loaded.tokenizer, True)
+    return Start(loaded.model, loaded.tokenizer, True, weights_sha256=loaded.weights_sha256)
 
 
 def _new(

@@ -265,6 +265,7 @@ def _key(recipe: Recipe, material: Material, trained: bool) -> str:
             "dtype": material.start.dtype,
             "threads": torch.get_num_threads(),
             "libraries": library_versions(),
+            **({"start": material.start.weights_sha256} if material.start.weights_sha256 else {}),
         }
     )
 

@@ -13,6 +13,9 @@ from serving import Answer, ModelServer, answer, serving
 
 torch = pytest.importorskip("torch")
 
+from safetensors.torch import load_file, save_file  # noqa: E402
+
+from evalsuite.distill.dose_table import cell_of  # noqa: E402
 from evalsuite.distill.material import gather, supply_of  # noqa: E402
 from evalsuite.distill.recipe import Recipe, read_recipe  # noqa: E402
 from evalsuite.distill.student import make_student, read_student  # noqa: E402
@@ -243,6 +246,11 @@ def test_a_model_of_ones_own_goes_on_from_its_weights_in_its_tokens(address: str
     recipe = far(address, {"tokenizer": ""}, student={"kind": "model", "name": "pupil"})
     made = make_student(recipe, "mine", tokens=3200)
     assert made.held_out_nats_per_byte < made.held_out_nats_per_byte_start
+    cell = cell_of(recipe, 0, 1, None)
+    weights = models_dir() / "pupil" / "model.safetensors"
+    save_file({name: weight + 0.01 for name, weight in load_file(weights).items()}, weights, metadata={"format": "pt"})
+    assert make_student(recipe, "mine", tokens=3200).key != made.key  # other weights under the same name
+    assert cell_of(recipe, 0, 1, None) != cell
 
 
 def test_an_endpoint_is_named_by_the_path_of_its_yaml_too(
