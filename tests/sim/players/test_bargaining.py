@@ -160,6 +160,7 @@ def test_supply_that_is_cut_by_an_intervention_falls_back_and_comes_back(empty_c
     assert sold[100.0] == {"o1"}
     assert sold[200.0] == {"o2"}
     assert sold[400.0] == {"o1"}
+    assert list(found.tables["demand"].query("day == 400")["offer"]) == ["o1"]  # the fallback is off sale
     fees = paid(found, "fee")
     assert not ((fees["day"] > 101) & (fees["day"] <= 200)).any()
     assert found.imbalance < 1e-9

@@ -153,6 +153,8 @@ def test_a_waiting_offer_changes_nothing_until_it_comes(empty_catalog: Catalog) 
     alone["providers"][1]["offers"].pop()
     del alone["providers"][1]["make_or_buy"]
     with_plan, without = outcome(empty_catalog, raw), outcome(empty_catalog, alone)
+    pbar = [Market(parse_scenario(part, "test"), empty_catalog).board.reference_usd for part in (raw, alone)]
+    assert (pbar[0] == pbar[1]).all()
     for name in ("prices", "demand", "ledger", "welfare"):
         pd.testing.assert_frame_equal(with_plan.tables[name], without.tables[name])
 
