@@ -20,7 +20,7 @@ def test_two_runs_of_one_seed_have_equal_bytes(
     for name in ("a", "b"):
         write_result(run(small_scenario, small_catalog, seed=0, replications=2), tmp_path / name)
     files = sorted(path.name for path in (tmp_path / "a").iterdir() if path.name != "manifest.json")
-    assert len(files) == len(RESULT_TABLES)
+    assert len(files) == len(RESULT_TABLES) + 1  # and the scenario
     for name in files:
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes(), name
 
