@@ -36,3 +36,12 @@ def with_ability(rows: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> pd.D
     ordered = rows.assign(_place=range(len(rows)), day=rows["day"].astype(float)).sort_values("day", kind="stable")
     found = pd.merge_asof(ordered, abilities(tables), on="day", by=WHERE)
     return found.sort_values("_place", kind="stable").drop(columns="_place").reset_index(drop=True)
+
+
+def mean_abilities(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Each offer's mean ability over task classes, from each day on which one moved: run, offer, day, theta."""
+    keys = [*RUN, "offer", "day"]
+    moments = abilities(tables)[keys].drop_duplicates()
+    classes = tables["offers"][WHERE].drop_duplicates()
+    every = with_ability(moments.merge(classes, on=[*RUN, "offer"]), tables)
+    return every.groupby(keys, as_index=False)["theta"].mean().sort_values(keys, kind="stable").reset_index(drop=True)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sim.metrics import RUN
+from sim.metrics.abilities import mean_abilities
 from sim.scenario.access import Own
 from sim.scenario.scenario import Scenario
 from sim.shared.tables import RUN_COLUMNS, Column, TableSpec
@@ -71,19 +72,6 @@ def _researched(tables: Mapping[str, pd.DataFrame]) -> pd.Series:
     return tables["research"].groupby([*RUN, "provider"])["spent_usd"].sum()
 
 
-def abilities(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Each offer's mean ability from each day on: run, offer, day, theta; ordered by run, offer and day."""
-    import pandas as pd
-
-    keys = [*RUN, "offer", "day"]
-    opened = tables["offers"].groupby([*RUN, "offer"], as_index=False)["theta"].mean().assign(day=0.0)
-    # Of several changes on one day the last stands.
-    moved = tables["abilities"].drop_duplicates([*keys, "task_class"], keep="last")
-    moved = moved.groupby(keys, as_index=False)["theta"].mean()
-    rows = pd.concat([opened, moved], ignore_index=True).drop_duplicates(keys, keep="last")
-    return rows[[*keys, "theta"]].sort_values(keys, kind="stable").reset_index(drop=True)
-
-
 def lags(tables: Mapping[str, pd.DataFrame], teacher: str, student: str) -> pd.DataFrame:
     """Days by which `student` is behind `teacher`, on each report day on which it is on sale: run, day, lag_days.
 
@@ -91,7 +79,7 @@ def lags(tables: Mapping[str, pd.DataFrame], teacher: str, student: str) -> pd.D
     """
     import pandas as pd
 
-    known = abilities(tables)
+    known = mean_abilities(tables)
     sold = tables["demand"]
     sold = sold[(sold["offer"] == student) & (sold["day"] > 0)][[*RUN, "day"]].drop_duplicates()
     rows = []
@@ -115,7 +103,7 @@ def price_of_ability(tables: Mapping[str, pd.DataFrame], theta: float) -> pd.Dat
     keys = [*RUN, "offer"]
     sold = tables["demand"][[*RUN, "day", "offer"]].drop_duplicates().sort_values("day", kind="stable")
     posted = tables["prices"][[*keys, "day", "price_output_usd_per_mtok"]].sort_values("day", kind="stable")
-    able = abilities(tables).sort_values("day", kind="stable")
+    able = mean_abilities(tables).sort_values("day", kind="stable")
     rows = pd.merge_asof(sold, posted, on="day", by=keys)
     rows = pd.merge_asof(rows, able, on="day", by=keys)
     rows = rows[rows["theta"] >= theta - SAME_ABILITY]

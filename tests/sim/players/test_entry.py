@@ -132,8 +132,9 @@ def test_newcomers_who_run_out_of_money_leave_for_good() -> None:
 
 
 def hosted(day: float | None, **group: Any) -> dict[str, Any]:
-    """A lab whose model may be published, and hosts that wait for it."""
+    """A lab whose model may be published, and hosts that wait for it; customers see no nest, so a host can earn."""
     raw = logit_market(0.05, **group)
+    raw["population"]["nest_scale"] = 1.0
     newcomers = raw.pop("free_entry")[0]
     raw["hosts"] = [
         {key: value for key, value in newcomers.items() if key != "model"} | {"name": "host", "model": "open"}

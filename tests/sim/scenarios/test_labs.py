@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from sim.metrics.abilities import mean_abilities
 from sim.results import RunResult
 from sim.runner import run
 from sim.scenario.load import later, load_scenario, parse_scenario
 from sim.scenario.scenario import Scenario
 from sim.shared.catalog import shipped_catalog
 from sim.study.fork import forked_scenario
-from sim.study.imitation import abilities, lags, price_of_ability, starved, without_imitation
+from sim.study.imitation import lags, price_of_ability, starved, without_imitation
 
 
 def played(name: str, *changes: str) -> RunResult:
@@ -24,7 +25,7 @@ def changed(scenario: Scenario, *changes: str) -> Scenario:
 
 
 def last_theta(result: RunResult, offer: str) -> float:
-    found = abilities(result.tables)
+    found = mean_abilities(result.tables)
     return float(found[found["offer"] == offer]["theta"].iloc[-1])
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import pandas as pd
 from lab_markets import research, student, with_labs
 
+from sim.metrics.abilities import mean_abilities
 from sim.scenario.load import parse_scenario
-from sim.study.imitation import abilities, lags, price_of_ability, starved, without_imitation
+from sim.study.imitation import lags, price_of_ability, starved, without_imitation
 
 
 def tables() -> dict[str, pd.DataFrame]:
-    run = {"catalog_draw": 0, "replication": 0}
+    run = {"catalog_draw": 0, "replication": 0, "quality": 0.5}
     offers = pd.DataFrame(
         [
             run | {"offer": offer, "task_class": task, "theta": theta + (0.5 if task == "a" else -0.5)}
@@ -28,14 +29,14 @@ def tables() -> dict[str, pd.DataFrame]:
     )  # fmt: skip
     demand = pd.DataFrame(
         [
-            run | {"day": float(day), "offer": offer}
+            {"catalog_draw": 0, "replication": 0, "day": float(day), "offer": offer}
             for day in (0, 50, 120, 160, 185, 200)
             for offer in ("teacher", "student")
         ]
     )
     prices = pd.DataFrame(
         [
-            run | {"day": float(day), "offer": offer, "price_output_usd_per_mtok": usd}
+            {"catalog_draw": 0, "replication": 0, "day": float(day), "offer": offer, "price_output_usd_per_mtok": usd}
             for day, offer, usd in ((0, "teacher", 10.0), (0, "student", 4.0), (170, "teacher", 3.0))
         ]
     )
@@ -43,7 +44,7 @@ def tables() -> dict[str, pd.DataFrame]:
 
 
 def test_abilities_are_those_of_the_day() -> None:
-    found = abilities(tables()).set_index(["offer", "day"])["theta"]
+    found = mean_abilities(tables()).set_index(["offer", "day"])["theta"]
     assert found["teacher"].to_dict() == {0.0: 1.0, 100.0: 2.0}
     assert found["student"].to_dict() == {0.0: 0.0, 150.0: 1.0, 180.0: 1.5, 190.0: 3.0}
 
