@@ -11,10 +11,10 @@ CHOICE = frozenset({"nests", "word", "growth", "bundles"})  # those that another
 def mechanisms(scenario: Scenario) -> frozenset[str]:
     """Names among `CHOICE`, "router" and "harm".
 
-    Nests count where two offers that customers may buy serve one model, and their scale is not 1.
+    Nests count where two offers that customers may buy serve the weights of one model, and their scale is not 1.
     """
     spec, on = scenario.population, set()
-    retail = [offer.model for offer in scenario.offers if not offer.wholesale]
+    retail = [model for _, model in scenario.nested_offers]
     if any(task.harm_log_sd for task in scenario.tasks):
         on.add("harm")
     if len(scenario.tasks) > 1 and any(provider.bundle_share for provider in scenario.providers):

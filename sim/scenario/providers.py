@@ -64,6 +64,13 @@ class Lab(Part):
             *(self.research.successors if self.research is not None else ()),
         )
 
+    @property
+    def moved_offers(self) -> frozenset[str]:
+        """Offers whose ability this lab's decisions move, away from that of their model."""
+        research = (self.research.offer, *self.research.successors) if self.research is not None else ()
+        taught = [student.offer for student in self.students] + [part.offer for part in self.reinforcement]
+        return frozenset([*research, *taught])
+
 
 class FundingRound(Part):
     """Money from investors on a day, if the provider is still there."""

@@ -70,6 +70,16 @@ class Scenario(Part):
         return frozenset().union(*(provider.waiting for provider in self.providers))
 
     @property
+    def nested_offers(self) -> tuple[tuple[int, str], ...]:
+        """Places and models of the offers that customers may buy and whose weights are their model's, in order.
+
+        What a lab's decisions move is no longer what others serve under the model's name.
+        """
+        moved = frozenset().union(*(provider.lab.moved_offers for provider in self.providers))
+        offers = enumerate(self.offers)
+        return tuple((j, part.model) for j, part in offers if not part.wholesale and part.name not in moved)
+
+    @property
     def offers(self) -> tuple[Offer, ...]:
         """All offers, in the order of their providers."""
         return tuple(offer for provider in self.providers for offer in provider.offers)

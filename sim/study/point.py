@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 DIED = "its worker process ended early, as when memory runs out"
 NO_MEMORY = "memory ran out"
-_SOURCES = ("scenario", "world", "players", "shared")  # packages of sim whose text decides a number
-_MODULES = ("market.py", "metrics.py", "runner.py", "study/point.py", "study/plan.py")
+_SOURCES = ("scenario", "world", "players", "metrics", "shared")  # packages of sim whose text decides a number
+_MODULES = ("market.py", "runner.py", "study/point.py", "study/plan.py")
 
 Run = tuple[int, int]  # catalog draw, replication
 Row = tuple[str, float, int, int, float | None, float | None]

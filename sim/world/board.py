@@ -174,9 +174,8 @@ def make_board(scenario: Scenario, models: dict[str, ResolvedModel], list_prices
 
 
 def nests(scenario: Scenario) -> np.ndarray:
-    """By offer, the first offer that customers may buy of the same model; at wholesale, itself; shape (J,)."""
-    retail = [(j, offer.model) for j, offer in enumerate(scenario.offers) if not offer.wholesale]
+    """By offer, the first one of the same weights that customers may buy; itself where it stands alone; shape (J,)."""
     out = np.arange(len(scenario.offers))
-    for j, model in retail:
-        out[j] = next(first for first, other in retail if other == model)
+    for j, model in scenario.nested_offers:
+        out[j] = next(first for first, other in scenario.nested_offers if other == model)
     return out
