@@ -45,7 +45,7 @@ def _resource(source: Source, folder: Path, name: str, suffix: str, inside: str)
     path = f"{inside}/{name}{suffix}" if inside else f"{name}{suffix}"
     rows = source.dictionary[source.dictionary["table"] == name].to_dict("records")
     described: dict[str, Any] = {
-        "name": name.lower().replace("_", "-"),
+        "name": name.lower(),
         "path": path,
         "format": kind,
         "mediatype": media,

@@ -64,9 +64,9 @@ def read_source(folder: Path) -> Source:
             raise InputError(
                 str(path), "", "missing or changed since it was written", "the bytes of the manifest", "run again"
             )
-    known = {spec.name: spec for spec in KNOWN_TABLES}
+    known = [spec.name for spec in KNOWN_TABLES]
     names = sorted(path.stem for path in folder.glob("*.parquet"))
-    names.sort(key=lambda name: list(known).index(name) if name in known else len(known))
+    names.sort(key=lambda name: known.index(name) if name in known else len(known))
     if not names:
         raise InputError(str(folder), "", "no Parquet table", "an output folder of undercut", "pass another folder")
     tables = {name: read_table(folder / f"{name}.parquet") for name in names}
@@ -75,7 +75,7 @@ def read_source(folder: Path) -> Source:
         folder=folder,
         manifest=manifest,
         tables=tables,
-        dictionary=dictionary_of(tables, list(known.values())),
+        dictionary=dictionary_of(tables, KNOWN_TABLES),
         scenario=scenario.read_text(encoding="utf-8") if scenario.is_file() else "",
         content_sha256=sha256_of_json(
             {**{f"{name}.parquet": sha256_of_file(folder / f"{name}.parquet") for name in names}, **manifest.content}
@@ -87,8 +87,8 @@ def dictionary_of(tables: Mapping[str, pd.DataFrame], specs: Sequence[TableSpec]
     """The dictionary of these tables; a column that no spec describes has its unit from its name."""
     import pandas as pd
 
-    known = {spec.name: spec for spec in specs}
-    described = dictionary([known[name] for name in tables if name in known])
+    known = {name: spec for name, frame in tables.items() if (spec := _spec_of(name, frame, specs)) is not None}
+    described = dictionary(list(known.values()))
     rows = [
         {
             "table": name,
@@ -103,6 +103,12 @@ def dictionary_of(tables: Mapping[str, pd.DataFrame], specs: Sequence[TableSpec]
         for column in frame.columns
     ]
     return pd.concat([described, pd.DataFrame(rows)], ignore_index=True) if rows else described
+
+
+def _spec_of(name: str, frame: pd.DataFrame, specs: Sequence[TableSpec]) -> TableSpec | None:
+    """The description of a table: of several of one name (markets and models have frontiers) the one with its columns."""
+    called = [spec for spec in specs if spec.name == name]
+    return next((spec for spec in called if spec.column_names == list(frame.columns)), called[0] if called else None)
 
 
 def provenance(source: Source) -> pd.DataFrame:

@@ -49,7 +49,7 @@ def watch(folder: Path, pipe: int) -> Ended:
     words: list[str] = json.loads((folder / COMMAND).read_text(encoding="utf-8"))
     with (folder / LOG).open("ab") as log:
         process = subprocess.Popen(
-            words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, preexec_fn=_die_with_parent
+            words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, preexec_fn=_set_free
         )
     reason: Reason = "finished"
     while process.poll() is None:
@@ -92,8 +92,9 @@ def _end(process: subprocess.Popen[bytes]) -> None:
             os.killpg(process.pid, signal.SIGKILL)
 
 
-def _die_with_parent() -> None:
-    """On Linux the command is killed even if this process is, which nothing else could see to."""
+def _set_free() -> None:
+    """In the command: hear Ctrl-C, which this process ignores, and die with it, which on Linux the kernel sees to."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 

@@ -78,6 +78,7 @@ def test_a_cancelled_job_ends_and_leaves_no_process(jobs: Jobs) -> None:
     wait(lambda: job.ended is not None)
     assert job.ended is not None
     assert job.ended.reason == "cancelled"
+    assert job.ended.code in (130, -signal.SIGINT), job.log  # it heard Ctrl-C, be it while it started; not killed
     wait(lambda: processes_of(job.folder) == [])
 
 
