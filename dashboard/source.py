@@ -106,7 +106,7 @@ def dictionary_of(tables: Mapping[str, pd.DataFrame], specs: Sequence[TableSpec]
 
 
 def _spec_of(name: str, frame: pd.DataFrame, specs: Sequence[TableSpec]) -> TableSpec | None:
-    """The description of a table: of several of one name (markets and models have frontiers) the one with its columns."""
+    """The description of a table; of several of one name (markets and models have frontiers) that with its columns."""
     called = [spec for spec in specs if spec.name == name]
     return next((spec for spec in called if spec.column_names == list(frame.columns)), called[0] if called else None)
 
