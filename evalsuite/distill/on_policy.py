@@ -58,7 +58,7 @@ def train_on_policy(
         from trl import DistillationConfig, DistillationTrainer
     except ImportError as error:
         raise MissingExtra(error.name or "trl", "distill") from error
-    from transformers import TrainerCallback
+    from transformers import PrinterCallback, TrainerCallback
 
     started_s = time.monotonic()
     quiet_transformers()
@@ -117,6 +117,7 @@ def train_on_policy(
             processing_class=tokenizer,
             callbacks=[Watch()],
         )
+        trainer.remove_callback(PrinterCallback)  # it prints every step on stdout
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             trainer.train()

@@ -8,10 +8,19 @@ from typing import TYPE_CHECKING
 
 from evalsuite.distill.importance import kept_layers
 from evalsuite.distill.prune import keep_layers
-from evalsuite.distill.recipe import DepthPruning, FromScratch, ImportantLayers, SameShape, StudentStart, WidthPruning
+from evalsuite.distill.recipe import (
+    DepthPruning,
+    FromScratch,
+    ImportantLayers,
+    Made,
+    SameShape,
+    StudentStart,
+    WidthPruning,
+)
 from evalsuite.distill.training import cast
 from evalsuite.distill.width import narrow
 from evalsuite.models import LoadedModel, load, resolve
+from sim.shared.errors import InputError
 
 if TYPE_CHECKING:
     import torch
@@ -65,6 +74,8 @@ def make_start(wanted: StudentStart, teacher: LoadedModel, rows: torch.Tensor, s
             return Start(copy.deepcopy(teacher.model), teacher.tokenizer, True)
         case SameShape():
             return Start(_alike(teacher, seed), teacher.tokenizer, False)
+        case Made(model=name):
+            return Start(_made(name, teacher), teacher.tokenizer, False)
 
 
 def _new(wanted: FromScratch, teacher: LoadedModel, tokenizer: PreTrainedTokenizerBase, seed: int) -> PreTrainedModel:
@@ -90,6 +101,16 @@ def _new(wanted: FromScratch, teacher: LoadedModel, tokenizer: PreTrainedTokeniz
         model = LlamaForCausalLM(config).eval()
     cast(model, next(teacher.model.parameters()).dtype)
     return model
+
+
+def _made(name: str, teacher: LoadedModel) -> PreTrainedModel:
+    made = load(resolve(name), "bfloat16" if teacher.dtype == "bfloat16" else "float32")
+    if made.tokenizer.get_vocab() != teacher.tokenizer.get_vocab():
+        raise InputError(
+            "student.model", "", name, f"a model with the tokenizer of {teacher.spec.name}",
+            "name a student of this teacher",
+        )  # fmt: skip
+    return made.model
 
 
 def _alike(teacher: LoadedModel, seed: int) -> PreTrainedModel:

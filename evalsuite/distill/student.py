@@ -20,18 +20,30 @@ from typing import TYPE_CHECKING
 
 from evalsuite.distill.account import Account
 from evalsuite.distill.bill import bill
-from evalsuite.distill.card import Student, read_student, write_card
+from evalsuite.distill.card import Judged, Student, read_student, write_card
 from evalsuite.distill.held_out import held_out_kl, nats_per_byte
+from evalsuite.distill.judge_rl import RewardPoint
+from evalsuite.distill.judged import imitating, reinforced
 from evalsuite.distill.on_policy import train_on_policy
 from evalsuite.distill.outputs import Outputs, buy, missing_rows
-from evalsuite.distill.prompts import prompts
-from evalsuite.distill.recipe import NAME_PATTERN, BornAgain, OnPolicy, OutputsOnly, Recipe, TopEntryDistillation
+from evalsuite.distill.prompts import prompts_of
+from evalsuite.distill.recipe import (
+    NAME_PATTERN,
+    BornAgain,
+    JudgeRL,
+    OnPolicy,
+    OutputsOnly,
+    Recipe,
+    TopEntryDistillation,
+)
 from evalsuite.distill.start import Start, make_start
 from evalsuite.distill.supply import full_supply, sparse_supply, text_supply
 from evalsuite.distill.teacher import LocalTeacher
 from evalsuite.distill.text import Corpus, pack, write_corpus
 from evalsuite.distill.training import Checkpoints, TargetsOf, Training, steps_of, train
-from evalsuite.models import CARD_NAME, KNOWN, LoadedModel, load, models_dir, resolve
+from evalsuite.distill.worlds.answers import answers_only
+from evalsuite.distill.worlds.school import load_teacher
+from evalsuite.models import CARD_NAME, KNOWN, LoadedModel, models_dir
 from evalsuite.shapes import shape_of
 from sim.shared.console import Progress, note
 from sim.shared.errors import InputError, RunInterrupted
@@ -72,6 +84,24 @@ class Material:
     def same_tokens(self) -> bool:
         """Whether teacher and student share their tokens."""
         return self.start.tokenizer is self.teacher.tokenizer
+
+
+@dataclass(frozen=True)
+class Grown:
+    """A trained student, its training, and what that took.
+
+    Attributes:
+        seconds: by phase.
+        teacher_seconds: of the teacher's reading, whenever it read.
+        judged, rewards: where a judge reinforced it.
+    """
+
+    model: PreTrainedModel
+    training: Training
+    seconds: dict[str, float]
+    teacher_seconds: float
+    judged: Judged | None
+    rewards: tuple[RewardPoint, ...]
 
 
 def make_student(
@@ -130,7 +160,7 @@ def gather(recipe: Recipe) -> Material:
     Raises:
         InputError: if the text is too short for the rows that are held out, or the start cannot be made.
     """
-    teacher = load(resolve(recipe.teacher))
+    teacher = load_teacher(recipe)
     access = recipe.terms
     account = Account(access, recipe.seed)
     corpus = write_corpus(LocalTeacher(teacher, access), account, recipe.text, recipe.seed)
@@ -169,8 +199,8 @@ def _make(recipe: Recipe, name: str, tokens: int | None, minutes: float | None, 
         )  # fmt: skip
         if _kept(pruned) is None:
             _save(start.model, start.tokenizer, pruned)
-    if minutes is not None and isinstance(recipe.method, OnPolicy):
-        raise InputError("--minutes", "", minutes, "--tokens, for the method on_policy", "give the tokens")
+    if minutes is not None and isinstance(recipe.method, OnPolicy | JudgeRL):
+        raise InputError("--minutes", "", minutes, f"--tokens, for the method {recipe.method.kind}", "give the tokens")
     if minutes is not None:
         tokens = _tokens_of(minutes, material, recipe)
         note(f"{minutes:g} minutes are {tokens} tokens here")
@@ -180,7 +210,8 @@ def _make(recipe: Recipe, name: str, tokens: int | None, minutes: float | None, 
     known = _kept(replace(drawn, key=key))
     if known is not None and not fresh:
         return known
-    made, done, spent_s, teacher_s = _on_policy(recipe, material) or _trained(recipe, material, key)
+    grown = grow(recipe, material, key)
+    made, done, spent_s = grown.model, grown.training, grown.seconds
     after = _measured(made, material, recipe)
     taken = material.account.taken
     student = replace(
@@ -193,7 +224,7 @@ def _make(recipe: Recipe, name: str, tokens: int | None, minutes: float | None, 
         taken=taken,
         bill=bill(
             taken,
-            material.corpus.teacher_seconds + teacher_s,
+            material.corpus.teacher_seconds + grown.teacher_seconds,
             done.seconds,
             shape_of(teacher, ()).served,
             start.parameters,
@@ -201,10 +232,33 @@ def _make(recipe: Recipe, name: str, tokens: int | None, minutes: float | None, 
         ),
         seconds={phase: round(value, 3) for phase, value in spent_s.items()},
         key=key,
+        judged=grown.judged,
     )
     _save(made, start.tokenizer, student)
     shutil.rmtree(_training_dir(key), ignore_errors=True)
     return student
+
+
+def grow(recipe: Recipe, material: Material, key: str) -> Grown:
+    """Train a recipe's student, by whatever method it names; the state is kept under `key` meanwhile.
+
+    Raises:
+        DivergedError: if the loss becomes no number.
+        InputError: if the budget pays for too little.
+    """
+    first = imitating(recipe)
+    if first is None:
+        spent_s = {"text": material.corpus.seconds, "reading": 0.0, "training": 0.0}
+        made, done, teacher_s = material.start.model, Training(0, 0, 0.0, 0.0), 0.0
+    else:
+        made, done, spent_s, teacher_s = _on_policy(first, material) or _trained(first, material, key)
+    found = reinforced(recipe, material, made)
+    if found is None:
+        return Grown(made, done, spent_s, teacher_s, None, ())
+    judged, more = found
+    seconds = spent_s | {"training": spent_s["training"] + more.training.seconds}
+    whole = replace(more.training, tokens=done.tokens + more.training.tokens, seconds=seconds["training"])
+    return Grown(made, whole, seconds, teacher_s, judged, more.rewards)
 
 
 def _trained(recipe: Recipe, material: Material, key: str) -> tuple[PreTrainedModel, Training, dict[str, float], float]:
@@ -261,7 +315,8 @@ def _on_policy(recipe: Recipe, material: Material) -> tuple[PreTrainedModel, Tra
     model = material.start.model
     with Progress("distilling on the student's text", method.training_tokens, "tokens") as progress:
         found = train_on_policy(
-            model, material.teacher.model, material.start.tokenizer, prompts(), method, recipe.seed,
+            model, material.teacher.model, material.start.tokenizer, prompts_of(recipe.text, recipe.seed), method,
+            recipe.seed,
             material.start.frozen_head, _shown(progress),
         )  # fmt: skip
     material.account.take(read_tokens=found.read_tokens)
@@ -275,6 +330,12 @@ def _shown(progress: Progress) -> Callable[[int, float], None]:
 
 def supply_of(teacher: LocalTeacher, rows: torch.Tensor, recipe: Recipe) -> tuple[TargetsOf, Outputs | None]:
     """What the method learns from; outputs are bought where it needs any."""
+    supply, outputs = _supply_of(teacher, rows, recipe)
+    world = recipe.text.world
+    return supply if world is None else answers_only(supply, rows, teacher.tokenizer, world), outputs
+
+
+def _supply_of(teacher: LocalTeacher, rows: torch.Tensor, recipe: Recipe) -> tuple[TargetsOf, Outputs | None]:
     method = recipe.method
     if isinstance(method, OutputsOnly):
         return text_supply(rows), None
