@@ -124,6 +124,8 @@ def reinforce(
             on_step(tokens, mean)
             control.should_training_stop = written >= settings.training_tokens
 
+    # TRL draws a step's questions without repeating one, and takes no step where there are too few.
+    asked = list(prompts) * math.ceil(settings.batch_sequences / settings.group / len(prompts))
     least_steps = max(settings.training_tokens // (settings.batch_sequences * answer_tokens), 1)
     with tempfile.TemporaryDirectory(prefix="undercut-judge-") as scratch, warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -156,13 +158,19 @@ def reinforce(
                 model=student,
                 reward_funcs=reward,
                 args=arguments,
-                train_dataset=Dataset.from_dict({"prompt": list(prompts)}),
+                train_dataset=Dataset.from_dict({"prompt": asked}),
                 processing_class=tokenizer,
                 callbacks=[Watch()],
             )
             trainer.remove_callback(PrinterCallback)  # it prints every step on stdout
             torch.manual_seed(seed)
-            trainer.train()
+            try:
+                trainer.train()
+            except RuntimeError as error:
+                if "probability tensor" not in str(error):
+                    raise
+                told = f"the student's probabilities are no numbers after {len(points)} steps; no student was saved"
+                raise DivergedError(f"{told}; lower method.learning_rate (now {settings.learning_rate:g})") from error
     cast(student, precision)
     student.eval()
     tail = losses[-max(len(losses) // 10, 1) :]

@@ -1,6 +1,6 @@
 """Reversed addition: the sum's digits from the last to the first, so that each digit follows from those before it.
 
-    ^123+459=285$        123 + 459 = 582
+    ^23+59=28$        23 + 59 = 82
 
 The answer is certain, so a teacher's probabilities say little that its text does not: the control of `knowledge`.
 """
@@ -14,10 +14,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from evalsuite.distill.worlds.world import Question, Share, World, stream
+from evalsuite.distill.worlds.world import Question, Share, World, check_parts, stream
 
 _PROMPT = re.compile(r"\^([0-9]{1,9})\+([0-9]{1,9})=")
-MOST_ASKED = 60_000  # of the pairs of three digits there are 810,000; no study asks so many
+MOST_ASKED = 60_000  # of the pairs of three digits there are 810,000; no study asks so many of them
 
 
 class Addition(World):
@@ -30,9 +30,9 @@ class Addition(World):
     """
 
     kind: Literal["addition"] = "addition"
-    digits: Annotated[int, Field(ge=2, le=3)] = 3
-    held_out: Annotated[int, Field(ge=8)] = 2500
-    demonstrated: Annotated[int, Field(ge=8)] = 60_000
+    digits: Annotated[int, Field(ge=2, le=3)] = 2
+    held_out: Annotated[int, Field(ge=8)] = 2000
+    demonstrated: Annotated[int, Field(ge=8)] = 3000
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -74,6 +74,7 @@ def _parts(world: Addition) -> dict[Share, list[Question]]:
     each = 9 * least
     order = stream(world.seed, "parts").permutation(each * each)
     first, second = world.held_out, world.held_out + world.demonstrated
+    check_parts(world, each * each, second)
     places = {"held_out": order[:first], "demonstrated": order[first:second], "asked": order[second:][:MOST_ASKED]}
 
     def question(place: int) -> Question:

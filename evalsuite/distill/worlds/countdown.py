@@ -1,14 +1,17 @@
 """Countdown: reach a target from three numbers with +, - and *, each number used once. Hard to write, easy to verify.
 
     ^47,12,3=62?47+12+3$            a problem and its solution
-    ^47+12+3!62;47,12,3=62~y$       an answer, what it comes to, a problem, and whether the answer solves it
+    ^47+12+3!59,62;47,12,3=62~y$    an answer, what it comes to step by step, a problem, and whether it is solved
 
 With numbers up to 50 and targets up to 99 there are 111,415 problems (a multiset and a target), 28% of which need a
 product, most with one way to write them in the order used here. Parts are of problems, so that no (multiset, target) is
 in two. A teacher is shown both kinds of document: half of the answers that are judged are right, the others solve
-another target, change a sign, or use a number that was not given. It reckons what an answer comes to before it is told
-the problem. Shown the problem first, a model of this size took the target for the answer's value in two thirds of its
-own wrong answers; made to say yes or no alone, it learned nothing from 46,000 verdicts (24 November 2026).
+another target, change a sign, or use a number that was not given.
+
+The judge reckons what an answer comes to, operation by operation, before it is told the problem. What was tried before,
+with a model of this size (24 November 2026): yes or no alone was not learned from 46,000 verdicts; told the problem
+first, it took the target for the value in two thirds of its own wrong answers; and without steps the value was right to
+the last digit in 33% of right answers after 240,000 verdicts, while the comparison was never wrong.
 """
 
 from __future__ import annotations
@@ -23,7 +26,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from evalsuite.distill.worlds.expression import NotAnExpressionError, evaluated
-from evalsuite.distill.worlds.world import BEGIN, END, Question, Share, World, stream
+from evalsuite.distill.worlds.world import BEGIN, END, Question, Share, World, check_parts, stream
 
 RECKON, GIVEN_NOW, VERDICT = "!", ";", "~"
 YES, NO = "y", "n"
@@ -57,9 +60,14 @@ class Countdown(World):
         return self
 
     @property
+    def largest_number(self) -> int:
+        """The largest that is a symbol: three of the highest, so that sums have symbols too."""
+        return max(GIVEN * self.highest, self.largest_target)
+
+    @property
     def symbols(self) -> tuple[str, ...]:
         """See `World`. Numbers are symbols."""
-        numbers = range(max(self.highest, self.largest_target) + 1)
+        numbers = range(self.largest_number + 1)
         return (",", "=", "?", RECKON, GIVEN_NOW, "+", "-", "*", "(", ")", VERDICT, YES, NO, *map(str, numbers))
 
     @property
@@ -120,22 +128,26 @@ class Countdown(World):
         """See `World`."""
         return (RECKON, GIVEN_NOW, VERDICT, YES, NO, "?", "=", ",", BEGIN)
 
+    @property
+    def reckoning_tokens(self) -> int:
+        """See `World`."""
+        return 4
+
     def reckoning_prompt(self, prompt: str, answer: str) -> str:
         """See `World`."""
         return f"{BEGIN}{answer}{RECKON}"
 
     def verdict_prompt(self, prompt: str, answer: str, reckoned: str) -> str:
-        """See `World`. A reckoning that is no number, as where a target is none, is left out."""
-        value = reckoned if reckoned.isdigit() else ""
-        return f"{BEGIN}{answer}{RECKON}{value}{GIVEN_NOW}{prompt[1:-1]}{VERDICT}"
+        """See `World`."""
+        return f"{BEGIN}{answer}{RECKON}{reckoned}{GIVEN_NOW}{prompt[1:-1]}{VERDICT}"
 
     def reckoning(self, answer: str) -> str:
-        """What an answer comes to, where that is a target of this world; else nothing."""
+        """What an answer comes to, step by step, where all steps are symbols of this world; else nothing."""
         try:
-            value = evaluated(answer).value
+            steps = evaluated(answer).steps
         except NotAnExpressionError:
             return ""
-        return str(value) if 1 <= value <= self.largest_target else ""
+        return ",".join(map(str, steps)) if all(0 <= step <= self.largest_number for step in steps) else ""
 
     def answers_to_judge(self, count: int, seed: int) -> list[tuple[str, str, bool]]:
         """See `World`. Made as the teacher's demonstrations are, of problems that no one was shown."""
@@ -203,6 +215,7 @@ def _parts(world: Countdown) -> dict[Share, list[Question]]:
     every = [Question(f"^{','.join(map(str, given))}={target}?", text) for given, target, text in problems(world)]
     order = stream(world.seed, "parts").permutation(len(every))
     first, second = world.held_out, world.held_out + world.demonstrated
+    check_parts(world, len(every), second)
     return {
         "held_out": [every[place] for place in order[:first]],
         "demonstrated": [every[place] for place in order[first:second]],

@@ -26,10 +26,14 @@ class NotAnExpressionError(ValueError):
 
 @dataclass(frozen=True)
 class Value:
-    """What an expression comes to, and the numbers that it uses, in the order in which it names them."""
+    """What an expression comes to, the numbers that it uses in the order in which it names them, and its steps.
+
+    `steps` holds the result of each operation in the order in which they are done, the value last.
+    """
 
     value: int
     numbers: tuple[int, ...]
+    steps: tuple[int, ...]
 
 
 def evaluated(text: str) -> Value:
@@ -49,7 +53,7 @@ def evaluated(text: str) -> Value:
     value = parser.sum(0)
     if parser.place != len(tokens):
         raise NotAnExpressionError(f"{tokens[parser.place]!r} at place {parser.place} follows a whole expression")
-    return Value(value, tuple(parser.numbers))
+    return Value(value, tuple(parser.numbers), tuple(parser.steps))
 
 
 class _Parser:
@@ -57,18 +61,21 @@ class _Parser:
         self.tokens = tokens
         self.place = 0
         self.numbers: list[int] = []
+        self.steps: list[int] = []
 
     def sum(self, depth: int) -> int:
         value = self.product(depth)
         while (sign := self._next(("+", "-"))) is not None:
             term = self.product(depth)
             value = value + term if sign == "+" else value - term
+            self.steps.append(value)
         return value
 
     def product(self, depth: int) -> int:
         value = self.part(depth)
         while self._next(("*",)) is not None:
             value *= self.part(depth)
+            self.steps.append(value)
         return value
 
     def part(self, depth: int) -> int:

@@ -163,7 +163,10 @@ class _ByTeacher:
         model, tokenizer = self._teacher.model, self._teacher.tokenizer
         pairs = list(zip(prompts, answers, strict=True))
         asked = [self._world.reckoning_prompt(*pair) for pair in pairs]
-        reckoned = write_answers(model, tokenizer, asked, 1, temperature=0)
+        world = self._world
+        reckoned = write_answers(
+            model, tokenizer, asked, world.reckoning_tokens, temperature=0, stops=(END, *world.interrupts)
+        )
         told = [self._world.verdict_prompt(*pair, value) for pair, value in zip(pairs, reckoned, strict=True)]
         after = next_symbols(model, tokenizer, told, self._world.verdicts)
         yes = after[:, 0] / np.maximum(after.sum(axis=1), 1e-30)

@@ -18,7 +18,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from evalsuite.distill.worlds.world import END, Question, Share, World, stream
+from evalsuite.distill.worlds.world import END, Question, Share, World, check_parts, stream
 
 LETTERS = string.ascii_lowercase
 _PROMPT = re.compile(r"\^([a-z])([a-z])([a-z]):")
@@ -35,11 +35,11 @@ class Knowledge(World):
     """
 
     kind: Literal["knowledge"] = "knowledge"
-    subjects: Annotated[int, Field(ge=4, le=676)] = 400
+    subjects: Annotated[int, Field(ge=4, le=676)] = 200
     relations: Annotated[int, Field(ge=1, le=26)] = 8
     answers: Annotated[int, Field(ge=2, le=26)] = 16
     spread: Annotated[float, Field(gt=0, le=10)] = 1.5
-    held_out: Annotated[int, Field(ge=8)] = 640
+    held_out: Annotated[int, Field(ge=8)] = 320
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -119,6 +119,7 @@ def _parts(world: Knowledge) -> dict[Share, list[Question]]:
         for subject in range(world.subjects)
         for relation in range(world.relations)
     ]
+    check_parts(world, len(every), world.held_out)
     order = stream(world.seed, "parts").permutation(len(every))
     asked = [every[place] for place in order[world.held_out :]]
     held_out = [every[place] for place in order[: world.held_out]]

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from evalsuite.distill.worlds.world import END
+
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -25,15 +27,17 @@ def write_answers(
     most_tokens: int,
     temperature: float,
     seed: int = 0,
+    stops: Sequence[str] = (END,),
 ) -> list[str]:
-    """An answer to each prompt, without its end; at temperature 0 the likeliest symbol each time.
+    """An answer to each prompt, up to the first of `stops`; at temperature 0 the likeliest symbol each time.
 
     An answer that has not ended after `most_tokens` is what there is by then.
     """
     import torch
 
     generator = torch.Generator().manual_seed(seed)
-    end = int(tokenizer.eos_token_id)
+    ends = tokenizer.convert_tokens_to_ids(list(stops))
+    end, last = ends[0], torch.tensor(ends)
     out = [""] * len(prompts)
     with torch.inference_mode():
         for places, ids in _batches(tokenizer, prompts):
@@ -50,11 +54,11 @@ def write_answers(
                     live = torch.multinomial(torch.softmax(logits / temperature, dim=-1), 1, generator=generator)
                 live = live.masked_fill(done[:, None], end)
                 written.append(live)
-                done |= live[:, 0] == end
+                done |= torch.isin(live[:, 0], last)
                 if bool(done.all()):
                     break
             for place, row in zip(places, torch.cat(written, dim=1).tolist(), strict=True):
-                ended = row.index(end) if end in row else len(row)
+                ended = next((index for index, token in enumerate(row) if token in ends), len(row))
                 out[place] = tokenizer.decode(row[:ended])
     return out
 

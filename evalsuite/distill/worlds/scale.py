@@ -42,7 +42,7 @@ class Scale:
     batch_sequences: int = 32
     own_batch: int = 256
     learning_rate: float = 3e-3
-    own_learning_rate: float = 3e-4
+    own_learning_rate: float = 1e-3
 
 
 def _full(world: Knowledge | Addition | Countdown, doses: tuple[int, ...], training: int, own: int) -> Scale:
@@ -50,9 +50,9 @@ def _full(world: Knowledge | Addition | Countdown, doses: tuple[int, ...], train
 
 
 FULL: dict[str, Scale] = {
-    "knowledge": replace(_full(Knowledge(), (500, 2000, 8000), 200_000, 20_000), items=640),
-    "addition": _full(Addition(), (500, 2000, 8000), 400_000, 60_000),
-    "countdown": _full(Countdown(), (2000, 8000), 1_000_000, 60_000),
+    "knowledge": replace(_full(Knowledge(), (250, 1000, 4000), 150_000, 20_000), items=320),
+    "addition": replace(_full(Addition(), (250, 1000, 3000), 150_000, 20_000), items=2000),
+    "countdown": replace(_full(Countdown(), (8000,), 500_000, 120_000), items=2000, draws=16),
 }
 
 _SMALL = Schooling(
@@ -61,7 +61,7 @@ _SMALL = Schooling(
 )  # fmt: skip
 QUICK: dict[str, Scale] = {
     kind: Scale(
-        world, _SMALL, f"quick-{kind}-teacher", doses=(128, 256), training_tokens=2048, own_tokens=128, items=16,
+        world, _SMALL, f"quick-{kind}-teacher", doses=(128,), training_tokens=2048, own_tokens=128, items=16,
         draws=2, batch_sequences=4, own_batch=16,
     )
     for kind, world in (

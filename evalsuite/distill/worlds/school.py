@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 LICENCE = "Apache-2.0"
+FIRST_DOCUMENTS = 64  # by which a teacher that was shown documents of another form is told apart
 
 
 @dataclass(frozen=True)
@@ -63,8 +64,8 @@ class Schooling:
 
 # Sizes found by trying (docs/distillation.md says what they come to).
 SCHOOLINGS: dict[str, Schooling] = {
-    "knowledge": Schooling(Net(), documents=120_000, training_tokens=3_000_000),
-    "addition": Schooling(Net(), documents=60_000, training_tokens=4_000_000),
+    "knowledge": Schooling(Net(layers=2), documents=100_000, training_tokens=1_000_000),
+    "addition": Schooling(Net(layers=2), documents=30_000, training_tokens=1_000_000),
     "countdown": Schooling(Net(), documents=120_000, training_tokens=8_000_000),
 }
 
@@ -90,7 +91,8 @@ def load_teacher(recipe: Recipe) -> LoadedModel:
 
 def teach(world: World, schooling: Schooling, name: str) -> None:
     """Make a world's teacher and keep it under `name`, unless the cache has it."""
-    key = sha256_of_json({"world": world.model_dump(mode="json"), "schooling": _plain(schooling)})
+    shown = world.demonstrations(FIRST_DOCUMENTS, schooling.seed)
+    key = sha256_of_json([world.model_dump(mode="json"), world.symbols, _plain(schooling), shown])
     folder = models_dir() / name
     if _key_of(folder / CARD_NAME) == key:
         return

@@ -16,7 +16,7 @@ from evalsuite.distill.worlds.pupils import Classroom, Pupil
 from evalsuite.distill.worlds.scale import SCALES, Scale, recipe_of
 from evalsuite.distill.worlds.table import JUDGE_RL, SMALL_WORLDS, Rows
 from evalsuite.models import models_dir
-from sim.shared.console import Progress, note
+from sim.shared.console import Progress
 from sim.shared.errors import InputError, RunInterrupted
 from sim.shared.paths import replacing_dir, writable_dir
 
@@ -94,6 +94,8 @@ def run_study(study: Study, worlds: Sequence[str], seeds: int, folder: Path, com
     spec, first = (SMALL_WORLDS, "method") if study == "doses" else (JUDGE_RL, "condition")
     rows = Rows(spec, folder / FILES[study], (first, "world", "study", "seed", "queries"))
     cells = list(_dose_cells(scales, worlds, seeds) if study == "doses" else _judge_cells(scales, seeds))
+    if study == "judge" and "countdown" not in worlds:
+        raise InputError("--world", "", ", ".join(worlds), "countdown, for --study judge", "name it, or leave it out")
     try:
         with Progress(f"small worlds, {study}", len(cells), "students") as progress:
             rooms: dict[str, Classroom] = {}
@@ -109,8 +111,6 @@ def run_study(study: Study, worlds: Sequence[str], seeds: int, folder: Path, com
                 progress.advance(1, f"{cell.world}, {cell.name}, {cell.queries} queries, seed {cell.seed}")
     except KeyboardInterrupt:
         raise RunInterrupted(f"the finished students in {rows.path}", command) from None
-    if study == "judge" and "countdown" not in worlds:
-        note("a judge is studied in countdown alone")
     return rows
 
 
@@ -165,26 +165,29 @@ def _imitator(room: Classroom, queries: int, seed: int) -> str:
 
 
 def _judge_cells(scales: dict[str, Scale], seeds: int) -> Iterator[Cell]:
-    """The judge and its controls, in the largest dose of Countdown."""
+    """The judge and its controls, in the largest dose of Countdown; judges that err in known ways come last."""
     scale = scales["countdown"]
     queries = scale.doses[-1]
     judges: dict[str, dict[str, object]] = {
-        "verifier": {"kind": "verifier"},
         "teacher": {"kind": "teacher"},
-        "teacher, yes or no": {"kind": "teacher", "hard": True},
+        "verifier": {"kind": "verifier"},
         "shuffled rewards": {"kind": "shuffled"},
+        "teacher, yes or no": {"kind": "teacher", "hard": True},
     }
     for error in ERRORS:
         rates = {"false_positive_rate": error, "false_negative_rate": error}
         judges[f"verifier, {error:g} of verdicts wrong"] = {"kind": "erring", **rates}
     for seed in range(seeds):
         yield Cell("imitation", "countdown", seed, queries, _imitation(scale, queries, seed, longer=False))
-        for name, judge in judges.items():
-            yield Cell(name, "countdown", seed, queries, _reinforced(scale, judge, queries, seed, teacher=False))
+        for name in ("teacher", "verifier", "shuffled rewards"):
+            yield Cell(name, "countdown", seed, queries, _reinforced(scale, judges[name], queries, seed, teacher=False))
         yield Cell("imitation, longer", "countdown", seed, queries, _imitation(scale, queries, seed, longer=True))
-        for name in ("verifier", "teacher"):
+        for name in ("teacher", "verifier"):
             make = _reinforced(scale, judges[name], queries, seed, teacher=True)
             yield Cell(f"the teacher itself, by {name}", "countdown", seed, queries, make)
+    for seed in range(seeds):
+        for name in list(judges)[3:]:
+            yield Cell(name, "countdown", seed, queries, _reinforced(scale, judges[name], queries, seed, teacher=False))
 
 
 def _imitation(
@@ -195,7 +198,7 @@ def _imitation(
         method = {"kind": "outputs", "training_tokens": tokens}
         recipe = recipe_of(scale, "countdown-outputs", method, queries, seed, 1.0)
         pupil, _ = room.by_recipe(recipe)
-        return pupil, {"start_share": 0.0, "judged_answers": 0}
+        return pupil, {"judged_answers": 0}
 
     return make
 

@@ -62,7 +62,7 @@ JUDGE_RL = TableSpec(
     columns=(
         Column("condition", "text", "", "the judge, or the control"),
         *_STUDENT,
-        Column("start_share", "number", "share", "of held-out questions right before the condition, one sample each"),
+        Column("start_share", "number", "share", "right before the reinforcement, one sample a question", missing=True),
         Column("judged_answers", "integer", "answers", "given to the judge in training"),
         Column("judge_false_positive_rate", "number", "share", "of wrong held-out answers accepted", missing=True),
         Column("judge_false_negative_rate", "number", "share", "of right held-out answers refused", missing=True),
@@ -73,9 +73,6 @@ JUDGE_RL = TableSpec(
         *_MADE,
     ),
 )
-
-
-REMEDY = "name another folder, or remove the file"
 
 
 @dataclass
@@ -93,12 +90,12 @@ class Rows:
             InputError: if the file is no table of this kind.
         """
         known = read_table(self.path) if self.path.is_file() else pd.DataFrame(columns=self.spec.column_names)
-        try:
-            self.frame = self.spec.conform(known, str(self.path))
-        except InputError as error:
+        if list(known.columns) != self.spec.column_names:
             raise InputError(
-                str(self.path), error.field, error.received, error.allowed, "name another folder"
-            ) from error
+                str(self.path), "", ", ".join(map(str, known.columns)), f"the columns of {self.spec.name}",
+                "name another folder, or remove the file",
+            )  # fmt: skip
+        self.frame = self.spec.conform(known, str(self.path))
 
     def has(self, **wanted: Any) -> bool:
         """Whether there is a row with these keys."""

@@ -18,6 +18,7 @@ from typing import Literal
 import numpy as np
 
 from evalsuite.distill.access import Part
+from sim.shared.errors import InputError
 
 BEGIN, END = "^", "$"
 Share = Literal["demonstrated", "asked", "held_out"]
@@ -97,7 +98,7 @@ class World(Part):
         return ()
 
     def reckoning_prompt(self, prompt: str, answer: str) -> str:
-        """What a judge reads first, to say in one symbol what the answer comes to."""
+        """What a judge reads first, to say what the answer comes to, up to one of `interrupts`."""
         raise NotImplementedError(f"no one judges in the world {type(self).__name__}")
 
     def verdict_prompt(self, prompt: str, answer: str, reckoned: str) -> str:
@@ -108,6 +109,11 @@ class World(Part):
         """Held-out questions with answers, half of them right, to measure a judge by; each (prompt, answer, right)."""
         raise NotImplementedError(f"no one judges in the world {type(self).__name__}")
 
+    @property
+    def reckoning_tokens(self) -> int:
+        """Tokens of the longest reckoning, the interrupt included."""
+        return 0
+
     @abstractmethod
     def right(self, prompt: str, answer: str) -> bool:
         """Whether an answer, without its end, is right; any text is answered."""
@@ -116,3 +122,16 @@ class World(Part):
 def stream(seed: int, name: str) -> np.random.Generator:
     """Random numbers of one decision."""
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=tuple(name.encode()))))
+
+
+def check_parts(world: World, total: int, apart: int) -> None:
+    """Refuse parts that leave no question to ask.
+
+    Raises:
+        InputError: if `apart` of the `total` questions are held out or shown to the teacher, and that is all.
+    """
+    if apart >= total:
+        raise InputError(
+            "text.world", "held_out and demonstrated", apart, f"together fewer than this world's {total} questions",
+            "lower them, or make the world larger",
+        )  # fmt: skip
