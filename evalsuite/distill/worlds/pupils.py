@@ -71,11 +71,13 @@ class Classroom:
         key = f"worlds/{recipe.sha256}"
         grown = grow(recipe, material, key)
         shutil.rmtree(cache_dir() / "training" / key[:32], ignore_errors=True)
-        own = recipe.method.kind in ("on_policy", "judge_rl")
+        own = grown.rewards[-1].tokens if grown.rewards else 0
+        if recipe.method.kind == "on_policy":
+            own = grown.training.tokens
         pupil = Pupil(
             model=grown.model,
             training_tokens=grown.training.tokens,
-            own_tokens=min(recipe.method.training_tokens, grown.training.tokens) if own else 0,
+            own_tokens=own,
             training_s=grown.seconds["training"],
             teacher_tokens=material.corpus.tokens,
             paid_usd=material.account.taken.usd,

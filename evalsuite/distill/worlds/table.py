@@ -17,7 +17,12 @@ _STUDENT = (
     Column("seed", "integer", "", "of the questions asked, the new weights and the draws; the teacher is always one"),
     Column("queries", "integer", "questions", "answers bought of the teacher"),
     Column("distinct_teacher_tokens", "integer", "tokens", "that the teacher wrote for them, ends left out"),
-    Column("training_tokens", "integer", "tokens", "trained on, questions and epochs included, and those written"),
+    Column(
+        "training_tokens",
+        "integer",
+        "tokens",
+        "trained on and written, questions and epochs included; of one begun from another, after that",
+    ),
     Column("own_tokens", "integer", "tokens", "of these, written by the student itself"),
     Column("paid_usd", "number", "USD", "at 0.05 USD per Mtok read and 0.20 written"),
     Column("student_params", "integer", "parameters", "of the student; its teacher has as many"),

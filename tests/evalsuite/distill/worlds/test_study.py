@@ -16,6 +16,7 @@ pytest.importorskip("torch")
 pytest.importorskip("trl")
 
 from evalsuite.cli_distill import distill_app
+from evalsuite.distill import dose
 from evalsuite.distill.worlds import study as module
 from evalsuite.distill.worlds.pupils import Classroom
 from evalsuite.distill.worlds.scale import FULL, QUICK, recipe_of
@@ -108,6 +109,12 @@ def test_what_is_not_known_is_refused(tmp_path: Path, arguments: list[str], told
     done = CliRunner().invoke(distill_app, ["worlds", "--quick", "--out", str(tmp_path), *arguments])
     assert isinstance(done.exception, InputError)
     assert re.search(told, str(done.exception))
+
+
+def test_the_study_of_doses_of_text_sends_a_worlds_recipe_here() -> None:
+    recipe = recipe_of(QUICK["addition"], "small", {"kind": "outputs"}, 128, 0, 1.0)
+    with pytest.raises(InputError, match=r"text\.world.*undercut distill worlds"):
+        dose.check(recipe, dose.Study(doses=(0, 10_000)))
 
 
 def test_a_file_that_is_another_table_is_left_alone(tmp_path: Path) -> None:
