@@ -21,7 +21,7 @@ _STUDENT = (
         "training_tokens",
         "integer",
         "tokens",
-        "trained on and written, questions and epochs included; of one begun from another, after that",
+        "trained on, epochs and questions included; of one begun from another, after it",
     ),
     Column("own_tokens", "integer", "tokens", "of these, written by the student itself"),
     Column("paid_usd", "number", "USD", "at 0.05 USD per Mtok read and 0.20 written"),
