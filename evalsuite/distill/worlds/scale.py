@@ -52,7 +52,9 @@ def _full(world: Knowledge | Addition | Countdown, doses: tuple[int, ...], train
 FULL: dict[str, Scale] = {
     "knowledge": replace(_full(Knowledge(), (250, 1000, 4000), 150_000, 20_000), items=320),
     "addition": replace(_full(Addition(), (250, 1000, 3000), 150_000, 20_000), items=2000),
-    "countdown": replace(_full(Countdown(), (8000,), 500_000, 120_000), items=2000, draws=16),
+    "countdown": replace(
+        _full(Countdown(), (8000,), 800_000, 90_000), items=2000, draws=16, batch_sequences=8, learning_rate=2e-3
+    ),
 }
 
 _SMALL = Schooling(

@@ -142,6 +142,10 @@ def _maker(scale: Scale, way: Way, queries: int, seed: int) -> Callable[[Classro
         recipe = recipe_of(scale, name, way.method, queries, seed, way.temperature)
         if way.by_truth:
             return room.by_truth(recipe, queries), {}
+        if way.name == "outputs":
+            pupil, _ = room.by_recipe(recipe)
+            _keep(room, recipe, pupil)
+            return pupil, {}
         if way.after_outputs:
             start = {"kind": "made", "model": _imitator(room, queries, seed)}
             recipe = Recipe.model_validate(recipe.model_dump(mode="json") | {"student": start})
@@ -152,16 +156,27 @@ def _maker(scale: Scale, way: Way, queries: int, seed: int) -> Callable[[Classro
 
 def _imitator(room: Classroom, queries: int, seed: int) -> str:
     """The folder of a student that learned from sampled text alone, made where the cache has none."""
-    scale = room.scale
-    recipe = recipe_of(scale, f"{scale.world.kind}-outputs", {"kind": "outputs"}, queries, seed, 1.0)
-    folder = models_dir().parent / "worlds" / recipe.sha256[:32]
-    if not (folder / "config.json").is_file():
-        pupil, _ = room.by_recipe(recipe)
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with replacing_dir(folder, "config.json", source="the cache of the small worlds") as beside:
-            pupil.model.save_pretrained(beside)
-            room.teacher.tokenizer.save_pretrained(beside)
-    return str(folder)
+    recipe = _outputs_recipe(room.scale, queries, seed)
+    if not (_folder_of(recipe) / "config.json").is_file():
+        _keep(room, recipe, room.by_recipe(recipe)[0])
+    return str(_folder_of(recipe))
+
+
+def _outputs_recipe(scale: Scale, queries: int, seed: int) -> Recipe:
+    return recipe_of(scale, f"{scale.world.kind}-outputs", {"kind": "outputs"}, queries, seed, 1.0)
+
+
+def _folder_of(recipe: Recipe) -> Path:
+    return models_dir().parent / "worlds" / recipe.sha256[:32]
+
+
+def _keep(room: Classroom, recipe: Recipe, pupil: Pupil) -> None:
+    """Keep the student of a recipe's text, from which others begin."""
+    folder = _folder_of(recipe)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with replacing_dir(folder, "config.json", source="the cache of the small worlds") as beside:
+        pupil.model.save_pretrained(beside)
+        room.teacher.tokenizer.save_pretrained(beside)
 
 
 def _judge_cells(scales: dict[str, Scale], seeds: int) -> Iterator[Cell]:
@@ -194,10 +209,14 @@ def _imitation(
     scale: Scale, queries: int, seed: int, longer: bool
 ) -> Callable[[Classroom], tuple[Pupil, dict[str, Any]]]:
     def make(room: Classroom) -> tuple[Pupil, dict[str, Any]]:
-        tokens = scale.training_tokens + (LONGER * scale.own_tokens if longer else 0)
-        method = {"kind": "outputs", "training_tokens": tokens}
-        recipe = recipe_of(scale, "countdown-outputs", method, queries, seed, 1.0)
+        recipe = _outputs_recipe(scale, queries, seed)
+        if longer:
+            tokens = scale.training_tokens + LONGER * scale.own_tokens
+            method = {"kind": "outputs", "training_tokens": tokens}
+            recipe = recipe_of(scale, "countdown-longer", method, queries, seed, 1.0)
         pupil, _ = room.by_recipe(recipe)
+        if not longer:
+            _keep(room, recipe, pupil)
         return pupil, {"judged_answers": 0}
 
     return make
