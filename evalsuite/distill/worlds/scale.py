@@ -42,7 +42,7 @@ class Scale:
     batch_sequences: int = 32
     own_batch: int = 256
     learning_rate: float = 3e-3
-    own_learning_rate: float = 1e-3
+    own_learning_rate: float = 3e-4
 
 
 def _full(world: Knowledge | Addition | Countdown, doses: tuple[int, ...], training: int, own: int) -> Scale:
@@ -53,7 +53,7 @@ FULL: dict[str, Scale] = {
     "knowledge": replace(_full(Knowledge(), (250, 1000, 4000), 150_000, 20_000), items=320),
     "addition": replace(_full(Addition(), (250, 1000, 3000), 150_000, 20_000), items=2000),
     "countdown": replace(
-        _full(Countdown(), (8000,), 800_000, 90_000), items=2000, draws=16, batch_sequences=8, learning_rate=2e-3
+        _full(Countdown(), (8000,), 800_000, 160_000), items=2000, draws=16, batch_sequences=8, learning_rate=2e-3
     ),
 }
 
