@@ -21,7 +21,11 @@ from evalsuite.models import CARD_NAME, load, models_dir, resolve
 
 WORLD = Knowledge(subjects=6, relations=2, answers=4, held_out=4 + 4, spread=3.0)
 SCHOOLING = Schooling(
-    Net(layers=1, hidden_size=32, heads=2), documents=2000, training_tokens=60_000, learning_rate=1e-2
+    Net(layers=2, hidden_size=32, heads=4),
+    documents=4000,
+    training_tokens=200_000,
+    learning_rate=5e-3,
+    batch_sequences=8,
 )
 
 
