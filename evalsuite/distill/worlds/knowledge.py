@@ -1,6 +1,6 @@
 """Knowledge whose answers are distributions: a subject and a relation, and letters with known probabilities.
 
-    ^bqc:F$        subject bq, relation c, answer F
+    ^117c:F$        subject 117, relation c, answer F
 
 The truth is a table of log-probabilities of low rank: the answer's logit is the product of a vector of the subject and
 one of relation and answer. So what is known of some questions says something of others, and one token tells more by
@@ -21,7 +21,7 @@ from pydantic import Field
 from evalsuite.distill.worlds.world import END, Question, Share, World, check_parts, stream
 
 LETTERS = string.ascii_lowercase
-_PROMPT = re.compile(r"\^([a-z])([a-z])([a-z]):")
+_PROMPT = re.compile(r"\^([0-9]{1,3})([a-z]):")
 RANK = 4
 
 
@@ -35,7 +35,7 @@ class Knowledge(World):
     """
 
     kind: Literal["knowledge"] = "knowledge"
-    subjects: Annotated[int, Field(ge=4, le=676)] = 200
+    subjects: Annotated[int, Field(ge=4, le=999)] = 200
     relations: Annotated[int, Field(ge=1, le=26)] = 8
     answers: Annotated[int, Field(ge=2, le=26)] = 16
     spread: Annotated[float, Field(gt=0, le=10)] = 1.5
@@ -43,8 +43,9 @@ class Knowledge(World):
 
     @property
     def symbols(self) -> tuple[str, ...]:
-        """See `World`."""
-        return (":", *LETTERS, *string.ascii_uppercase[: self.answers])
+        """See `World`. Subjects are symbols: of two letters each, they were not learned in 1.2 million tokens."""
+        subjects = map(str, range(self.subjects))
+        return (":", *LETTERS[: self.relations], *subjects, *string.ascii_uppercase[: self.answers])
 
     @property
     def delimiters(self) -> tuple[str, ...]:
@@ -91,8 +92,7 @@ class Knowledge(World):
             asked = _PROMPT.fullmatch(prompt)
             if asked is None:
                 raise ValueError(f"{prompt!r} is no question of this world")
-            subject = LETTERS.index(asked[1]) * 26 + LETTERS.index(asked[2])
-            places.append((subject % self.subjects, LETTERS.index(asked[3]) % self.relations))
+            places.append((int(asked[1]) % self.subjects, LETTERS.index(asked[2]) % self.relations))
         subjects, relations = np.array(places, dtype=int).reshape(-1, 2).T
         return _table(self)[subjects, relations]
 
@@ -113,7 +113,7 @@ def _parts(world: Knowledge) -> dict[Share, list[Question]]:
     table = _table(world)
     every = [
         Question(
-            f"^{LETTERS[subject // 26]}{LETTERS[subject % 26]}{LETTERS[relation]}:",
+            f"^{subject}{LETTERS[relation]}:",
             string.ascii_uppercase[int(table[subject, relation].argmax())],
         )
         for subject in range(world.subjects)

@@ -50,8 +50,12 @@ def _full(world: Knowledge | Addition | Countdown, doses: tuple[int, ...], train
 
 
 FULL: dict[str, Scale] = {
-    "knowledge": replace(_full(Knowledge(), (250, 1000, 4000), 150_000, 20_000), items=320),
-    "addition": replace(_full(Addition(), (250, 1000, 3000), 150_000, 20_000), items=2000),
+    "knowledge": replace(
+        _full(Knowledge(), (250, 1000, 4000), 200_000, 10_000), items=320, batch_sequences=8, learning_rate=2e-3
+    ),
+    "addition": replace(
+        _full(Addition(), (250, 1000, 3000), 200_000, 10_000), items=2000, batch_sequences=8, learning_rate=2e-3
+    ),
     "countdown": replace(
         _full(Countdown(), (8000,), 800_000, 160_000), items=2000, draws=16, batch_sequences=8, learning_rate=2e-3
     ),

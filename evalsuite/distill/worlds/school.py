@@ -64,8 +64,8 @@ class Schooling:
 
 # Sizes found by trying (docs/distillation.md says what they come to).
 SCHOOLINGS: dict[str, Schooling] = {
-    "knowledge": Schooling(Net(layers=2), documents=100_000, training_tokens=1_000_000),
-    "addition": Schooling(Net(layers=2), documents=30_000, training_tokens=1_000_000),
+    "knowledge": Schooling(Net(layers=2), 100_000, training_tokens=1_500_000, learning_rate=2e-3, batch_sequences=8),
+    "addition": Schooling(Net(layers=2), 30_000, training_tokens=1_000_000, learning_rate=2e-3, batch_sequences=8),
     "countdown": Schooling(Net(), documents=120_000, training_tokens=8_000_000),
 }
 
