@@ -9,7 +9,7 @@ in two. A teacher is shown both kinds of document: half of the answers that are 
 another target, change a sign, or use a number that was not given.
 
 The judge reckons what an answer comes to, operation by operation, before it is told the problem. What was tried before,
-with a model of this size (24 November 2026): yes or no alone was not learned from 46,000 verdicts; told the problem
+with a model of this size (24 November 2026): yes or no alone was not learned from 45,000 verdicts; told the problem
 first, it took the target for the value in two thirds of its own wrong answers; and without steps the value was right to
 the last digit in 33% of right answers after 240,000 verdicts, while the comparison was never wrong.
 """
