@@ -202,11 +202,11 @@ def test_a_card_of_an_earlier_version_is_made_again(recipe_of: Any) -> None:
 PROGRAM = """
 import sys
 from evalsuite import models
-from evalsuite.distill import student, training
+from evalsuite.distill import growth, student, training
 models.fastest_dtype = lambda: "float32"
 from evalsuite.distill.recipe import Recipe
 real = training.Checkpoints
-student.Checkpoints = lambda folder, key, keep_last: real(folder, key, steps=5, keep_last=keep_last)
+growth.Checkpoints = lambda folder, key, keep_last: real(folder, key, steps=5, keep_last=keep_last)
 recipe = Recipe.model_validate_json(sys.argv[1])
 student.make_student(recipe, sys.argv[2])
 """
