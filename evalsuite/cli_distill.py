@@ -149,6 +149,43 @@ def reproduce_command(
     next_command(command if done.missing else "undercut dashboard")
 
 
+@distill_app.command("worlds")
+def worlds_command(
+    world: Annotated[str, typer.Option(help="knowledge, addition or countdown; by default all.")] = "",
+    study: Annotated[str, typer.Option(help="doses, or judge.")] = "doses",
+    seeds: Annotated[int, typer.Option(help="How many, from 0 on.")] = 3,
+    quick: Annotated[bool, typer.Option("--quick", help="Sizes that end in seconds and say nothing.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Output folder; by default runs/worlds.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
+) -> None:
+    """Small worlds of known truth: every method at the same queries, or reinforcement by judges. Resumes."""
+    import shlex
+
+    from evalsuite.distill.worlds.kinds import WORLDS
+    from evalsuite.distill.worlds.study import STUDIES, run_study
+    from sim.shared.console import emit_json
+    from sim.shared.errors import InputError
+
+    if study not in STUDIES:
+        raise InputError("--study", "", study, ", ".join(STUDIES), "name one of these")
+    folder = out or Path("runs") / "worlds"
+    wanted = [world] if world else ["countdown"] if study == "judge" else list(WORLDS)
+    given = [*(["--world", world] if world else []), "--study", study, "--seeds", str(seeds)]
+    told = [*given, *(["--quick"] if quick else [])]
+    command = shlex.join(["undercut", "distill", "worlds", *told, "--out", str(folder)])
+    rows = run_study("judge" if study == "judge" else "doses", wanted, seeds, folder, command, quick)
+    if json:
+        emit_json({"rows": rows.frame.to_dict("records")})
+        return
+    for row in rows.frame.to_dict("records"):
+        typer.echo(
+            f"{row['world']:<10} {row[rows.keys[0]]:<32} {row['queries']:>6} queries, seed {row['seed']}: "
+            f"{row['sampled_share']:.3f} [{row['sampled_low']:.3f}, {row['sampled_high']:.3f}] of sampled answers "
+            f"right (the teacher {row['teacher_sampled_share']:.3f})"
+        )
+    typer.echo(f"table: {rows.path}")
+
+
 @distill_app.command("scaling")
 def scaling_command(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,

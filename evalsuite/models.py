@@ -332,7 +332,8 @@ def _gguf(name: str) -> ModelSpec:
 def _made(folder: Path) -> ModelSpec:
     try:
         card: dict[str, Any] = json.loads((folder / CARD_NAME).read_text(encoding="utf-8"))
-        return ModelSpec(str(card["name"]), "student", LocalSource(folder), str(card["licence"]), str(card["parent"]))
+        role: Role = "teacher" if card.get("role") == "teacher" else "student"
+        return ModelSpec(str(card["name"]), role, LocalSource(folder), str(card["licence"]), str(card["parent"]))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
             str(folder / CARD_NAME), "", f"{type(error).__name__}: {error}", "a model card", "make the student again"

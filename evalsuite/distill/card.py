@@ -13,6 +13,34 @@ from sim.shared.errors import InputError
 
 
 @dataclass(frozen=True)
+class Judged:
+    """What a judge's rewards came to.
+
+    Attributes:
+        judge: its kind.
+        judged_answers: that it was given in training.
+        false_positive_rate, false_negative_rate: on held-out answers of known truth, before the training.
+        own_false_positive_rate, own_false_negative_rate: on the reinforced student's own answers to held-out questions;
+            None where it wrote none of that kind.
+        first_reward, last_reward: mean of the first and the last tenth of the steps.
+        imitated_share, reinforced_share, teacher_share: of held-out questions answered right, sampled once each: the
+            student before and after reinforcement, and its teacher.
+    """
+
+    judge: str
+    judged_answers: int
+    false_positive_rate: float | None
+    false_negative_rate: float | None
+    own_false_positive_rate: float | None
+    own_false_negative_rate: float | None
+    first_reward: float
+    last_reward: float
+    imitated_share: float
+    reinforced_share: float
+    teacher_share: float
+
+
+@dataclass(frozen=True)
 class Student:
     """A student and how it was made; the content of its card.
 
@@ -33,6 +61,7 @@ class Student:
         bill: likewise.
         seconds: by phase, spent when it was made (nothing for what was in the cache).
         key: hash of everything that decides the weights.
+        judged: of a student that a judge reinforced, what came of it; None for any other.
     """
 
     name: str
@@ -59,6 +88,7 @@ class Student:
     bill: Bill | None
     seconds: dict[str, float]
     key: str
+    judged: Judged | None = None
 
     @property
     def training_tokens_per_s(self) -> float:
@@ -76,6 +106,7 @@ def read_student(name: str) -> Student | None:
         raw = json.loads(path.read_text(encoding="utf-8"))
         raw["taken"] = None if raw["taken"] is None else Taken(**raw["taken"])
         raw["bill"] = None if raw["bill"] is None else Bill(**raw["bill"])
+        raw["judged"] = None if raw.get("judged") is None else Judged(**raw["judged"])
         return Student(**raw)
     except (ValueError, KeyError, TypeError):
         return None
@@ -130,11 +161,28 @@ def _page(student: Student) -> list[str]:
             "",
             f"Paid to the teacher at its price: {bill.paid_usd:.6f} USD.",
         ]
+    if student.judged is not None:
+        lines += ["", *_judged_lines(student.judged)]
     return [*lines, ""]
 
 
 def _usd(value: float | None) -> str:
     return "not known" if value is None else f"{value:.6f}"
+
+
+def _judged_lines(judged: Judged) -> list[str]:
+    return [
+        f"Reinforced by the judge {judged.judge} on {judged.judged_answers:,} answers of its own: mean reward "
+        f"{judged.first_reward:.3f} -> {judged.last_reward:.3f}, held-out questions answered right "
+        f"{judged.imitated_share:.3f} -> {judged.reinforced_share:.3f} (the teacher {judged.teacher_share:.3f}).",
+        f"The judge accepts {_share(judged.false_positive_rate)} of wrong and refuses "
+        f"{_share(judged.false_negative_rate)} of right held-out answers; of the student's own "
+        f"{_share(judged.own_false_positive_rate)} and {_share(judged.own_false_negative_rate)}.",
+    ]
+
+
+def _share(value: float | None) -> str:
+    return "none" if value is None else f"{value:.1%}"
 
 
 def _nats(value: float | None) -> str:

@@ -110,6 +110,9 @@ def check(recipe: Recipe, study: Study) -> None:
     if isinstance(recipe.method, BornAgain | OnPolicy):
         allowed = "logit_kd, topk_kd or outputs, whose doses of text nest"
         raise InputError("method.kind", "", recipe.method.kind, allowed, "name another recipe")
+    if recipe.text.world is not None:
+        allowed = "the lab's own prompts: a small world has no text of people to be measured on"
+        raise InputError("text.world", "", recipe.text.world.kind, allowed, "run: undercut distill worlds")
     if isinstance(recipe.student, FromScratch) and recipe.student.tokenizer:
         raise InputError("student.tokenizer", "", recipe.student.tokenizer, "the teacher's", "leave it out")
 

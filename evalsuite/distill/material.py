@@ -19,8 +19,11 @@ from evalsuite.distill.teacher import Teacher
 from evalsuite.distill.teachers import teacher_of
 from evalsuite.distill.text import Corpus, pack, write_corpus
 from evalsuite.distill.training import TargetsOf, steps_of
+from evalsuite.distill.worlds.answers import answers_only
+from evalsuite.models import LoadedModel
 from sim.shared.console import Progress, note
 from sim.shared.errors import InputError
+from sim.shared.manifest import library_versions, sha256_of_json
 
 if TYPE_CHECKING:
     import torch
@@ -56,6 +59,25 @@ class Material:
         known = loaded is not None and shares_tokens(self.start.tokenizer, self.teacher.tokenizer)
         kl = held_out_kl(model, loaded.model, self.held_out, batch) if loaded is not None and known else None
         return kl, nats_per_byte(model, self.start.tokenizer, self.held_out_text, length, batch)
+
+    def key(self, recipe: Recipe, trained: bool = True) -> str:
+        """Hash of everything that decides the weights: those of the recipe's student, or before that of its start."""
+        import torch
+
+        identity = self.teacher.identity
+        return sha256_of_json(
+            {
+                "recipe": recipe.model_dump(mode="json") if trained else recipe.student.model_dump(mode="json"),
+                "teacher": identity["weights"],
+                "tokenizer": identity["tokenizer"],
+                "text": sha256_of_json(self.corpus.documents) if trained else "",
+                "kept_layers": self.start.kept_layers,
+                "dtype": self.start.dtype,
+                "threads": torch.get_num_threads(),
+                "libraries": library_versions(),
+                **({"start": self.start.weights_sha256} if self.start.weights_sha256 else {}),
+            }
+        )
 
 
 def gather(recipe: Recipe) -> Material:
@@ -95,7 +117,14 @@ def start_of(recipe: Recipe, teacher: Teacher, rows: torch.Tensor) -> Start:
         start = make_start(recipe.student, teacher.loaded, rows, recipe.seed)
     else:
         start = make_own_start(recipe.student, teacher.tokenizer, recipe.seed)
-    if recipe.method.kind != "outputs" and not shares_tokens(start.tokenizer, teacher.tokenizer):
+    if shares_tokens(start.tokenizer, teacher.tokenizer):
+        return start
+    if recipe.text.world is not None:
+        raise InputError(
+            "student", "", "a tokenizer that is not the teacher's", f"the tokenizer of {teacher.spec.name}",
+            "the symbols of a small world are tokens: start from a student of this teacher, or from new weights",
+        )  # fmt: skip
+    if recipe.method.kind != "outputs":
         raise InputError(
             "student", "", "a tokenizer that is not the teacher's", f"the method outputs, not {recipe.method.kind}",
             "probabilities are compared token by token: start from a model with the teacher's tokenizer",
@@ -119,12 +148,18 @@ def separator_of(tokenizer: PreTrainedTokenizerBase) -> int:
 
 
 def supply_of(teacher: Teacher, rows: torch.Tensor, recipe: Recipe) -> tuple[TargetsOf, Outputs | None]:
-    """What the method learns from; outputs are bought where it needs any.
+    """What the method learns from, in a small world the answers alone; outputs are bought where it needs any.
 
     Raises:
         InputError: if the method needs weights that are not in this process.
         TeacherLostError: if the teacher stops answering; what it told is kept.
     """
+    supply, outputs = _supply_of(teacher, rows, recipe)
+    world = recipe.text.world
+    return supply if world is None else answers_only(supply, rows, teacher.tokenizer, world), outputs
+
+
+def _supply_of(teacher: Teacher, rows: torch.Tensor, recipe: Recipe) -> tuple[TargetsOf, Outputs | None]:
     method = recipe.method
     if isinstance(method, OutputsOnly):
         return text_supply(rows), None
@@ -145,12 +180,21 @@ def weights_of(teacher: Teacher, wanted_by: str) -> PreTrainedModel:
     Raises:
         InputError: if they are not in this process.
     """
+    return loaded_of(teacher, wanted_by).model
+
+
+def loaded_of(teacher: Teacher, wanted_by: str) -> LoadedModel:
+    """The teacher as a model in this process.
+
+    Raises:
+        InputError: if it is none.
+    """
     if teacher.loaded is None:
         raise InputError(
             "method.kind", "", wanted_by, "topk_kd or outputs, for a teacher behind an endpoint",
             "its weights are not here: choose another method, or a teacher whose weights can lie here",
         )  # fmt: skip
-    return teacher.loaded.model
+    return teacher.loaded
 
 
 def rows_of(recipe: Recipe, material: Material) -> torch.Tensor:

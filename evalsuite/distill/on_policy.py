@@ -171,7 +171,7 @@ def train_on_policy(
             processing_class=tokenizer,
             callbacks=[Watch()],
         )
-        trainer.remove_callback(PrinterCallback)
+        trainer.remove_callback(PrinterCallback)  # it prints every step on stdout
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             trainer.train(resume_from_checkpoint=str(kept) if kept is not None else None)

@@ -1,9 +1,16 @@
-"""What the teacher is asked to write about: topics times forms, ours, and unlike the items of any suite.
+"""What the teacher is asked: the questions of a small world, or topics times forms, unlike the items of any suite.
 
 The text only has to wander over ordinary language and knowledge; it is not made to look like a test.
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from evalsuite.distill.worlds.world import stream
+
+if TYPE_CHECKING:
+    from evalsuite.distill.recipe import TeacherText
 
 TOPICS = (
     "a river that floods in spring", "how bread is baked", "the history of writing", "a lighthouse keeper",
@@ -43,3 +50,11 @@ def prompts() -> list[str]:
         for round_ in range(len(FORMS))
         for index in range(count)
     ]
+
+
+def prompts_of(settings: TeacherText, seed: int) -> list[str]:
+    """What a recipe's teacher is asked, in order: seeds ask the questions of a world in other orders."""
+    if settings.world is None:
+        return prompts()
+    asked = settings.world.questions("asked")
+    return [asked[place].prompt for place in stream(seed, "asked").permutation(len(asked))]

@@ -22,6 +22,8 @@ from evalsuite.distill.access import (
     TextOnly,
     TopEntries,
 )
+from evalsuite.distill.worlds.judge import AnyJudge, ErringJudge, ShuffledRewards, TeacherJudge, Verifier
+from evalsuite.distill.worlds.kinds import AnyWorld
 from evalsuite.endpoint import Endpoint
 from sim.shared.errors import InputError, raise_all
 from sim.shared.manifest import sha256_of_json
@@ -97,10 +99,15 @@ class SameShape(Part):
 
 
 class OwnModel(Part):
-    """Any model whose weights can lie here, by name, trained further; its embeddings and head stay as they are."""
+    """Any model whose weights can lie here, by name or folder, trained further.
+
+    Attributes:
+        frozen_head: whether its embeddings and head stay as they are.
+    """
 
     kind: Literal["model"]
     name: Annotated[str, Field(min_length=1)]
+    frozen_head: bool = True
 
 
 StudentStart = Annotated[
@@ -166,8 +173,48 @@ class OnPolicy(Training):
         return max(self.training_tokens // (self.batch_sequences * self.answer_tokens), 1)
 
 
+class Imitation(Part):
+    """The training on the teacher's text that comes before reinforcement."""
+
+    training_tokens: Count
+    learning_rate: Annotated[float, Field(gt=0, le=1)]
+    batch_sequences: Annotated[int, Field(ge=1, le=1024)] = 32
+
+
+class JudgeRL(Training):
+    """Imitation, then reinforcement of the student's own answers by a judge; see `evalsuite.distill.judge_rl`.
+
+    `training_tokens` are those that the student writes, `batch_sequences` the answers of a step, `group` those to one
+    question. Without `imitation` the student's start is reinforced as it is.
+    """
+
+    kind: Literal["judge_rl"]
+    judge: AnyJudge
+    imitation: Imitation | None = None
+    group: Annotated[int, Field(ge=2, le=256)] = 8
+    temperature: Annotated[float, Field(gt=0, le=5)] = 1.0
+    answers_judged_on: Annotated[int, Field(ge=16, le=100_000)] = Field(
+        default=2000, description="held-out answers of known truth by which the judge's own error is measured"
+    )
+
+    @model_validator(mode="after")
+    def _whole_groups(self) -> JudgeRL:
+        if self.batch_sequences % self.group:
+            raise ValueError("batch_sequences must be a multiple of group")
+        return self
+
+    @property
+    def before(self) -> OutputsOnly | None:
+        """The imitation as a method of its own."""
+        if self.imitation is None:
+            return None
+        settings = self.model_dump(include={"sequence_tokens", "weight_decay"})
+        return OutputsOnly.model_validate({"kind": "outputs"} | settings | self.imitation.model_dump())
+
+
 Method = Annotated[
-    LogitDistillation | TopEntryDistillation | OutputsOnly | BornAgain | OnPolicy, Field(discriminator="kind")
+    LogitDistillation | TopEntryDistillation | OutputsOnly | BornAgain | OnPolicy | JudgeRL,
+    Field(discriminator="kind"),
 ]
 
 
@@ -188,12 +235,18 @@ TeacherNamed = Annotated[
 
 
 class TeacherText(Part):
-    """Text that the teacher writes: distinct tokens, in batches, sampled at a temperature (0: the likeliest)."""
+    """Text that the teacher writes: distinct tokens, in batches, sampled at a temperature (0: the likeliest).
+
+    Attributes:
+        world: whose questions it answers; none for the lab's own prompts. A document is then a question and its answer,
+            of which the answer's tokens count.
+    """
 
     tokens: Annotated[int, Field(ge=64)]
     batch: Annotated[int, Field(ge=1, le=512)] = 64
     answer_tokens: Annotated[int, Field(ge=8, le=1024)] = 96
     temperature: Annotated[float, Field(ge=0, le=5)] = 1.0
+    world: AnyWorld | None = None
 
 
 class Recipe(Part):
@@ -223,9 +276,23 @@ class Recipe(Part):
                 f"the method {self.method.kind} compares probabilities token by token and needs the teacher's "
                 "tokenizer; leave student.tokenizer out, or use the method outputs"
             )
-        if isinstance(self.student, SameShape) and self.student.start == "teacher" and self.method.kind != "outputs":
+        itself = isinstance(self.student, SameShape) and self.student.start == "teacher"
+        if itself and self.method.kind not in ("outputs", "judge_rl"):
             raise ValueError("a student with the teacher's own weights has nothing to learn from its probabilities")
+        if isinstance(self.method, JudgeRL):
+            self._can_be_judged(self.method.judge)
         return self
+
+    def _can_be_judged(self, judge: Verifier | TeacherJudge | ErringJudge | ShuffledRewards) -> None:
+        world = self.text.world
+        if world is None:
+            raise ValueError("the method judge_rl needs questions whose answers can be judged; name text.world")
+        if not isinstance(judge, TeacherJudge):
+            return
+        if not world.has_verdicts:
+            raise ValueError(f"no teacher learns to judge in the world {world.kind}; use the verifier, or countdown")
+        if not judge.hard and self.terms.granted.kind == "text":
+            raise ValueError("a teacher that gives text alone says yes or no; set method.judge.hard, or change access")
 
     @property
     def terms(self) -> Access:
@@ -246,6 +313,7 @@ REGIMES_OF: dict[str, tuple[str, ...]] = {
     "outputs": ("text", "topk", "full"),
     "born_again": ("full",),
     "on_policy": ("full",),
+    "judge_rl": ("text", "topk", "full"),
 }
 DEFAULT_REGIMES: dict[str, TextOnly | TopEntries | FullProbabilities] = {
     "logit_kd": FullProbabilities(),
@@ -253,6 +321,7 @@ DEFAULT_REGIMES: dict[str, TextOnly | TopEntries | FullProbabilities] = {
     "outputs": TextOnly(),
     "born_again": FullProbabilities(),
     "on_policy": FullProbabilities(),
+    "judge_rl": FullProbabilities(),
 }
 
 
@@ -288,7 +357,7 @@ def _variants(union: object) -> list[type[BaseModel]]:
 # The tag of each variant, by which pydantic names a place inside a union.
 KINDS: dict[str, type[BaseModel]] = {
     get_args(variant.model_fields["kind"].annotation)[0]: variant
-    for union in (StudentStart, Method, Regime, Defence)
+    for union in (StudentStart, Method, Regime, Defence, AnyWorld, AnyJudge)
     for variant in _variants(union)
 }
 

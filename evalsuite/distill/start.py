@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from evalsuite.distill.importance import kept_layers
 from evalsuite.distill.prune import keep_layers
@@ -83,8 +83,8 @@ def make_start(wanted: StudentStart, teacher: LoadedModel, rows: torch.Tensor, s
             size = config.vocab_size if tokenizer is teacher.tokenizer else len(tokenizer)
             dtype = next(teacher.model.parameters()).dtype
             return Start(_new(wanted, tokenizer, size, config.max_position_embeddings, dtype, seed), tokenizer, False)
-        case OwnModel(name=name):
-            return _own(name)
+        case OwnModel():
+            return _own(wanted, "bfloat16" if teacher.dtype == "bfloat16" else "float32")
         case SameShape(start="teacher"):
             return Start(copy.deepcopy(teacher.model), teacher.tokenizer, True)
         case SameShape():
@@ -98,8 +98,8 @@ def make_own_start(wanted: StudentStart, tokenizer: PreTrainedTokenizerBase, see
         InputError: for any other.
     """
     match wanted:
-        case OwnModel(name=name):
-            return _own(name)
+        case OwnModel():
+            return _own(wanted, fastest_dtype())
         case FromScratch():
             import torch
 
@@ -113,9 +113,9 @@ def make_own_start(wanted: StudentStart, tokenizer: PreTrainedTokenizerBase, see
             )  # fmt: skip
 
 
-def _own(name: str) -> Start:
-    loaded = load(resolve(name))
-    return Start(loaded.model, loaded.tokenizer, True, weights_sha256=loaded.weights_sha256)
+def _own(wanted: OwnModel, dtype: Literal["bfloat16", "float32"]) -> Start:
+    loaded = load(resolve(wanted.name), dtype)
+    return Start(loaded.model, loaded.tokenizer, wanted.frozen_head, weights_sha256=loaded.weights_sha256)
 
 
 def _new(

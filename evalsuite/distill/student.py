@@ -13,26 +13,21 @@ import copy
 import re
 import shutil
 import time
-from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evalsuite.distill.bill import bill
 from evalsuite.distill.card import Student, read_student, write_card
-from evalsuite.distill.material import Material, gather, rows_of, supply_of, weights_of
-from evalsuite.distill.on_policy import train_on_policy
+from evalsuite.distill.growth import grow, training_dir
+from evalsuite.distill.material import Material, gather, supply_of
 from evalsuite.distill.outputs import missing_rows
-from evalsuite.distill.prompts import prompts
-from evalsuite.distill.recipe import NAME_PATTERN, BornAgain, OnPolicy, Recipe
-from evalsuite.distill.teacher import LocalTeacher, Teacher
-from evalsuite.distill.training import Checkpoints, Training, train
+from evalsuite.distill.recipe import NAME_PATTERN, JudgeRL, OnPolicy, Recipe
+from evalsuite.distill.training import train
 from evalsuite.models import CARD_NAME, KNOWN, models_dir
 from evalsuite.shapes import shape_of
-from sim.shared.console import Progress, note
+from sim.shared.console import note
 from sim.shared.errors import InputError, RunInterrupted
-from sim.shared.manifest import library_versions, sha256_of_json
-from sim.shared.paths import cache_dir, replacing_dir
+from sim.shared.paths import replacing_dir
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -41,9 +36,6 @@ __all__ = ["PRUNED_SUFFIX", "Student", "check_name", "make_student", "read_stude
 
 CALIBRATION_STEPS = 3  # of which the first is a warm-up
 PRUNED_SUFFIX = "-pruned"
-
-# A trained model, its training, seconds by phase, and the seconds of the teacher's reading, whenever it read.
-Made = tuple["PreTrainedModel", Training, dict[str, float], float]
 
 
 def make_student(
@@ -104,23 +96,24 @@ def _make(recipe: Recipe, name: str, tokens: int | None, minutes: float | None, 
     if start.kept_layers or recipe.student.kind == "width":
         pruned = replace(
             drawn, name=name + PRUNED_SUFFIX, method="", regime="", distinct_teacher_tokens=0, documents_left_out=0,
-            key=_key(recipe, material, trained=False), seconds={"text": round(material.corpus.seconds, 3)},
+            key=material.key(recipe, trained=False), seconds={"text": round(material.corpus.seconds, 3)},
         )  # fmt: skip
         if _kept(pruned) is None:
             _save(start.model, start.tokenizer, pruned)
-    if minutes is not None and isinstance(recipe.method, OnPolicy):
-        raise InputError("--minutes", "", minutes, "--tokens, for the method on_policy", "give the tokens")
+    if minutes is not None and isinstance(recipe.method, OnPolicy | JudgeRL):
+        raise InputError("--minutes", "", minutes, f"--tokens, for the method {recipe.method.kind}", "give the tokens")
     if minutes is not None:
         tokens = _tokens_of(minutes, material, recipe)
         note(f"{minutes:g} minutes are {tokens} tokens here")
     if tokens is not None:
         recipe = recipe.model_copy(update={"method": recipe.method.model_copy(update={"training_tokens": tokens})})
-    key = _key(recipe, material, trained=True)
+    key = material.key(recipe)
     known = _kept(replace(drawn, key=key))
     if known is not None and not fresh:
         return known
-    made, done, spent_s, teacher_s = _on_policy(recipe, material, key) or _trained(recipe, material, key)
-    after = material.measured(made, recipe)
+    grown = grow(recipe, material, key)
+    done = grown.training
+    after = material.measured(grown.model, recipe)
     taken, loaded = material.account.taken, material.teacher.loaded
     student = replace(
         drawn,
@@ -132,91 +125,19 @@ def _make(recipe: Recipe, name: str, tokens: int | None, minutes: float | None, 
         taken=taken,
         bill=bill(
             taken,
-            material.corpus.teacher_seconds + teacher_s,
+            material.corpus.teacher_seconds + grown.teacher_seconds,
             done.seconds,
             shape_of(loaded, ()).served if loaded is not None else None,
             start.parameters,
             done.tokens,
         ),
-        seconds={phase: round(value, 3) for phase, value in spent_s.items()},
+        seconds={phase: round(value, 3) for phase, value in grown.seconds.items()},
         key=key,
+        judged=grown.judged,
     )
-    _save(made, start.tokenizer, student)
-    shutil.rmtree(_training_dir(key), ignore_errors=True)
+    _save(grown.model, start.tokenizer, student)
+    shutil.rmtree(training_dir(key), ignore_errors=True)
     return student
-
-
-def _trained(recipe: Recipe, material: Material, key: str) -> Made:
-    """Train on what the teacher told.
-
-    Each generation but the first has the one before as its teacher, in memory; the state after its last step is kept
-    until all are done.
-    """
-    method = recipe.method
-    generations = method.generations if isinstance(method, BornAgain) else 1
-    rows = rows_of(recipe, material)
-    teacher: Teacher = material.teacher
-    model = material.start.model
-    start = copy.deepcopy(model) if generations > 1 else model
-    spent_s = {"text": material.corpus.seconds, "reading": 0.0, "training": 0.0}
-    teacher_s, tokens, training_s = 0.0, 0, 0.0
-    for generation in range(1, generations + 1):
-        model = start if generation == generations else copy.deepcopy(start)
-        started_s = time.monotonic()
-        supply, outputs = supply_of(teacher, rows, recipe)
-        spent_s["reading"] += time.monotonic() - started_s
-        if outputs is not None and generation == 1:
-            material.account.take(read_tokens=outputs.rows * rows.shape[1])
-            teacher_s = outputs.seconds
-        title = f"distilling, generation {generation} of {generations}" if generations > 1 else "distilling"
-        folder = _training_dir(key) / str(generation)
-        with Progress(title, method.training_tokens, "tokens") as progress:
-            done = train(
-                model,
-                rows,
-                supply,
-                method,
-                recipe.seed,
-                material.start.frozen_head,
-                Checkpoints(folder, key, keep_last=generation < generations),
-                on_step=_shown(progress),
-            )
-        tokens, training_s = tokens + done.tokens, training_s + done.seconds
-        if generation < generations:
-            teacher = _graduate(material.teacher, model, f"{key}, generation {generation}")
-    spent_s["training"] = training_s
-    return model, replace(done, tokens=tokens, seconds=training_s), spent_s, teacher_s
-
-
-def _graduate(teacher: Teacher, model: PreTrainedModel, weights: str) -> Teacher:
-    """A trained student in the place of its teacher, on the same terms."""
-    assert teacher.loaded is not None  # only a teacher with weights gives what born_again needs
-    return LocalTeacher(replace(teacher.loaded, model=model, weights_sha256=weights), teacher.access)
-
-
-def _on_policy(recipe: Recipe, material: Material, key: str) -> Made | None:
-    """As `_trained`, for the method whose text is the student's own; None for any other."""
-    method = recipe.method
-    if not isinstance(method, OnPolicy):
-        return None
-    if material.account.left_tokens < 2 * method.training_tokens:
-        raise InputError(
-            "access.tokens", "", recipe.terms.tokens, f"at least {2 * method.training_tokens} more than the text takes",
-            "raise it, or train on fewer tokens",
-        )  # fmt: skip
-    model = material.start.model
-    with Progress("distilling on the student's text", method.training_tokens, "tokens") as progress:
-        found = train_on_policy(
-            model, weights_of(material.teacher, method.kind), material.start.tokenizer, prompts(), method, recipe.seed,
-            material.start.frozen_head, _shown(progress), _training_dir(key) / "on-policy",
-        )  # fmt: skip
-    material.account.take(read_tokens=found.read_tokens)
-    spent_s = {"text": material.corpus.seconds, "reading": 0.0, "training": found.training.seconds}
-    return model, found.training, spent_s, 0.0
-
-
-def _shown(progress: Progress) -> Callable[[int, float], None]:
-    return lambda tokens, loss: progress.advance(tokens, f"loss {loss:.3f} nats")
 
 
 def _card(recipe: Recipe, name: str, material: Material, before: tuple[float | None, float]) -> Student:
@@ -250,26 +171,6 @@ def _card(recipe: Recipe, name: str, material: Material, before: tuple[float | N
     )
 
 
-def _key(recipe: Recipe, material: Material, trained: bool) -> str:
-    """Hash of everything that decides the weights."""
-    import torch
-
-    identity = material.teacher.identity
-    return sha256_of_json(
-        {
-            "recipe": recipe.model_dump(mode="json") if trained else recipe.student.model_dump(mode="json"),
-            "teacher": identity["weights"],
-            "tokenizer": identity["tokenizer"],
-            "text": sha256_of_json(material.corpus.documents) if trained else "",
-            "kept_layers": material.start.kept_layers,
-            "dtype": material.start.dtype,
-            "threads": torch.get_num_threads(),
-            "libraries": library_versions(),
-            **({"start": material.start.weights_sha256} if material.start.weights_sha256 else {}),
-        }
-    )
-
-
 def _kept(student: Student) -> Student | None:
     known = read_student(student.name)
     return known if known is not None and known.key == student.key else None
@@ -281,10 +182,6 @@ def _save(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, student: S
         model.save_pretrained(beside)
         tokenizer.save_pretrained(beside)
         write_card(student, beside)
-
-
-def _training_dir(key: str) -> Path:
-    return cache_dir() / "training" / key[:32]
 
 
 def _check_budget(tokens: int | None, minutes: float | None) -> None:

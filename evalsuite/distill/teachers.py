@@ -1,4 +1,4 @@
-"""The teacher that a recipe names, by its kind: weights in this process, or an endpoint."""
+"""The teacher that a recipe names, by its kind: weights in this process, a small world's own, or an endpoint."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from evalsuite.distill.teacher import LocalTeacher, Teacher
 from evalsuite.endpoint import Endpoint
 from evalsuite.fetch import ensure
 from evalsuite.models import ModelSpec, fingerprints, load, resolve
+from sim.shared.errors import InputError
 
 if TYPE_CHECKING:
     from evalsuite.distill.recipe import Recipe
@@ -26,17 +27,27 @@ def teacher_spec(recipe: Recipe) -> ModelSpec:
 
 
 def teacher_of(recipe: Recipe) -> Teacher:
-    """The teacher of a recipe, ready to be asked.
+    """The teacher of a recipe, ready to be asked; a small world's own is taught first where the cache has none.
 
     Raises:
         InputError: if it cannot be had, or cannot give what the recipe asks of it.
     """
+    world = recipe.text.world
+    if world is not None:
+        from evalsuite.distill.worlds.school import teach_named
+
+        teach_named(world, recipe.teacher)
     spec = teacher_spec(recipe)
     if isinstance(spec.source, Endpoint):
+        if world is not None:
+            raise InputError(
+                "teacher", "", spec.name, f"a model whose weights can lie here, for the small world {world.kind}",
+                "name the world's own teacher, or leave text.world out",
+            )  # fmt: skip
         from evalsuite.distill.endpoint_teacher import EndpointTeacher
 
         return EndpointTeacher(spec, spec.source, recipe)
-    return LocalTeacher(load(spec), recipe.terms)
+    return LocalTeacher(load(spec, "float32" if world is not None else "auto"), recipe.terms)
 
 
 def fingerprint_of(recipe: Recipe) -> list[Any]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from evalsuite.distill.access import Access
 from evalsuite.distill.account import Account
-from evalsuite.distill.prompts import prompts
+from evalsuite.distill.prompts import prompts_of
 from evalsuite.distill.recipe import TeacherText
 from evalsuite.distill.room import room
 from evalsuite.distill.teacher import Teacher, TeacherLostError
@@ -36,11 +36,13 @@ class Corpus:
     """Documents as token ids.
 
     Attributes:
-        documents: what the teacher wrote, without its prompts, and apart from the mini suite.
+        documents: what the teacher wrote, without its prompts, and apart from the mini suite; in a small world with
+            them.
         left_out: documents that held an item of the suite, or text made from one of its templates.
         seconds: what the writing took now (0 where it came from the cache).
         teacher_seconds: what it took the teacher, whenever that was.
         ended: why there are fewer tokens than were wanted: the budget, or a refusal; "" where there are not.
+        prompt_tokens: of the documents, those that the teacher did not write.
     """
 
     documents: tuple[tuple[int, ...], ...]
@@ -48,11 +50,12 @@ class Corpus:
     seconds: float
     teacher_seconds: float = 0.0
     ended: Literal["", "budget", "refused"] = ""
+    prompt_tokens: int = 0
 
     @property
     def tokens(self) -> int:
         """Distinct teacher tokens."""
-        return sum(len(document) for document in self.documents)
+        return sum(len(document) for document in self.documents) - self.prompt_tokens
 
 
 @dataclass
@@ -82,17 +85,19 @@ def write_corpus(teacher: Teacher, account: Account, settings: TeacherText, seed
         InputError: if nothing that it writes can be used, or nothing is granted.
         TeacherLostError: if it dies; what it wrote is kept.
     """
+    prompts = prompts_of(settings, seed)
     wanted = {
         **teacher.identity,
         "format": FORMAT,
-        "prompts": prompts(),
-        "settings": settings.model_dump(mode="json") | {"tokens": 0},
+        "prompts": prompts,
+        "settings": settings.model_dump(mode="json", exclude={"world"}) | {"tokens": 0},
         "seed": seed,
         "limits": _limits(teacher.access),
     }
     kept = _read(cache_dir() / "texts" / f"{sha256_of_json(wanted)}.json")
     detector = Detector(mini())
     documents: list[list[int]] = []
+    asked: list[list[int]] = []  # of each document the question, where it is part of it
     left_out, tokens, now_s = 0, 0, 0.0
     ended: Literal["", "budget", "refused"] = ""
     used = 0
@@ -111,20 +116,27 @@ def write_corpus(teacher: Teacher, account: Account, settings: TeacherText, seed
                 break
             if index >= len(kept.batches):
                 started_s = time.monotonic()
-                kept.add(_ask(teacher, index, granted, settings, seed, tokens), time.monotonic() - started_s)
+                questions = _batch(prompts, index, settings.batch)[:granted]
+                kept.add(_ask(teacher, questions, index, settings, seed, tokens), time.monotonic() - started_s)
                 now_s += kept.seconds[-1]
             used = index + 1
             account.take(queries=granted, written_tokens=sum(map(len, kept.batches[index])))
-            for document in kept.batches[index]:
+            questions = _batch(prompts, index, settings.batch)
+            for question, document in zip(questions, kept.batches[index], strict=False):
                 if document and detector.overlaps(teacher.tokenizer.decode(document, skip_special_tokens=True)):
                     left_out += 1
                 elif document:
                     documents.append(document)
+                    if settings.world is not None:
+                        asked.append(teacher.tokenizer(question, add_special_tokens=False).input_ids)
             progress.advance(sum(map(len, documents)) - tokens)
             tokens = sum(map(len, documents))
     if ended:
         note(f"the teacher gave {tokens} of {settings.tokens} tokens: {_WHY[ended]}")
-    return Corpus(_cut(documents, settings.tokens), left_out, now_s, sum(kept.seconds[:used]), ended)
+    cut = _cut(documents, settings.tokens)
+    whole = tuple((*question, *answer) for question, answer in zip(asked, cut, strict=False)) if asked else cut
+    prompt_tokens = sum(map(len, asked[: len(cut)]))
+    return Corpus(whole, left_out, now_s, sum(kept.seconds[:used]), ended, prompt_tokens)
 
 
 _WHY = {"budget": "the budget is spent", "refused": "all accounts are banned"}
@@ -145,8 +157,9 @@ def pack(documents: Sequence[Sequence[int]], separator: int, length: int) -> tor
     return torch.tensor(stream, dtype=torch.long).reshape(rows, length)
 
 
-def _ask(teacher: Teacher, index: int, granted: int, settings: TeacherText, seed: int, tokens: int) -> list[list[int]]:
-    asked = _prompts(index, settings.batch)[:granted]
+def _ask(
+    teacher: Teacher, asked: list[str], index: int, settings: TeacherText, seed: int, tokens: int
+) -> list[list[int]]:
     try:
         return teacher.write(asked, settings, seed * STREAM_OF_BATCH + index)
     except TeacherLostError as error:
@@ -160,10 +173,9 @@ def _limits(access: Access) -> dict[str, object]:
     )
 
 
-def _prompts(index: int, size: int) -> list[str]:
+def _batch(prompts: list[str], index: int, size: int) -> list[str]:
     """The prompts of a batch; after the last prompt they begin again, and sampling differs by batch."""
-    every = prompts()
-    return [every[place % len(every)] for place in range(index * size, (index + 1) * size)]
+    return [prompts[place % len(prompts)] for place in range(index * size, (index + 1) * size)]
 
 
 def _cut(documents: list[list[int]], tokens: int) -> tuple[tuple[int, ...], ...]:

@@ -71,8 +71,16 @@ class Checkpoints:
         return self.folder / CHECKPOINT_NAME
 
 
-# Targets of the rows with these indices (B,), one for each position in order of (row, position).
-TargetsOf = Callable[[np.ndarray], Targets]
+@dataclass(frozen=True)
+class At:
+    """Targets of some positions alone: `places` (N,) counts positions in order of (row, position)."""
+
+    targets: Targets
+    places: torch.Tensor
+
+
+# Targets of the rows with these indices (B,), one for each position in order of (row, position), or of some of them.
+TargetsOf = Callable[[np.ndarray], Targets | At]
 
 
 @dataclass
@@ -132,15 +140,18 @@ class Trainee:
         chosen = self.order[self.step * batch : (self.step + 1) * batch]
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self._precision == torch.bfloat16):
             mine = self.student.model(input_ids=self.rows[chosen]).last_hidden_state
-        targets = self.targets_of(chosen)
+        given = self.targets_of(chosen)
+        targets = given.targets if isinstance(given, At) else given
         # Nothing follows the last token of a row that would say what comes next.
-        told = mine[:, :-1] if isinstance(targets, TextTargets) else mine
-        hidden = told.detach().flatten(0, 1).to(self._precision)
+        told = (mine[:, :-1] if isinstance(targets, TextTargets) else mine).flatten(0, 1)
+        if isinstance(given, At):
+            told = told[given.places]
+        hidden = told.detach().to(self._precision)
         head = self._fixed if self._fixed is not None else self.student.lm_head.weight.detach().to(self._precision)
         found = evaluate(hidden, head, targets, not self.frozen_head, self._scratch)
         if not math.isfinite(found.loss):
             raise DivergedError(f"the loss is {found.loss} at step {self.step + 1}")
-        told.backward(found.hidden_gradient.view_as(told).to(told.dtype))
+        told.backward(found.hidden_gradient.to(told.dtype))
         if found.head_gradient is not None:
             weight = self.student.lm_head.weight
             weight.grad = found.head_gradient if weight.grad is None else weight.grad + found.head_gradient

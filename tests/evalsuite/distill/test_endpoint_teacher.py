@@ -253,6 +253,13 @@ def test_a_model_of_ones_own_goes_on_from_its_weights_in_its_tokens(address: str
     assert cell_of(recipe, 0, 1, None) != cell
 
 
+def test_no_endpoint_is_asked_the_questions_of_a_small_world(address: str, far: Any, server: TopServer) -> None:
+    text = {"tokens": 1000, "world": {"kind": "countdown"}}
+    with pytest.raises(InputError, match=r"teacher.*whose weights can lie here, for the small world countdown"):
+        make_student(far(address, text=text), "mine")
+    assert not server.requests
+
+
 def test_an_endpoint_is_named_by_the_path_of_its_yaml_too(
     address: str, far: Any, recipe_of: Any, tmp_path: Path, tiny_models: tuple[str, str]
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -199,14 +200,31 @@ def test_a_card_of_an_earlier_version_is_made_again(recipe_of: Any) -> None:
     assert make_student(recipe_of(), "mine").bill is not None
 
 
+@pytest.mark.parametrize("frozen", [True, False])
+def test_a_model_by_its_folder_is_trained_further_with_its_embeddings_or_without(
+    recipe_of: Any, tmp_path: Path, frozen: bool
+) -> None:
+    make_student(recipe_of(), "first", tokens=1600)
+    folder = tmp_path / "elsewhere"
+    shutil.copytree(models_dir() / "first", folder)
+    start = {"kind": "model", "name": str(folder), "frozen_head": frozen}
+    again = make_student(recipe_of(student=start), "again", tokens=1600)
+    first = load_file(folder / "model.safetensors")
+    made = load_file(models_dir() / "again" / "model.safetensors")
+    kept = torch.equal(first["model.embed_tokens.weight"], made["model.embed_tokens.weight"])
+    assert kept == frozen
+    assert again.start == "model"
+    assert again.held_out_kl_nats < again.held_out_kl_pruned_nats
+
+
 PROGRAM = """
 import sys
 from evalsuite import models
-from evalsuite.distill import student, training
+from evalsuite.distill import growth, student, training
 models.fastest_dtype = lambda: "float32"
 from evalsuite.distill.recipe import Recipe
 real = training.Checkpoints
-student.Checkpoints = lambda folder, key, keep_last: real(folder, key, steps=5, keep_last=keep_last)
+growth.Checkpoints = lambda folder, key, keep_last: real(folder, key, steps=5, keep_last=keep_last)
 recipe = Recipe.model_validate_json(sys.argv[1])
 student.make_student(recipe, sys.argv[2])
 """
