@@ -116,7 +116,7 @@ class Students:
         if not self._worthwhile(name, part, held, effective, usd):
             return False
         if usd:
-            floor.pay(books.SERVING, name, books.COMPUTE, usd, "", part.teacher_offer)
+            usd = floor.pay(books.SERVING, name, books.COMPUTE, usd, "", part.teacher_offer)
         held.effective_mtok += effective
         held.spent_usd += usd
         return True

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sim.metrics import RUN, supplier_profits
+from sim.metrics.books import RESEARCH
 from sim.results import RunResult
 from sim.runner import command_of, run
 from sim.scenario.model import RelativeStudent, TransferredStudent
@@ -18,6 +19,7 @@ from sim.shared.errors import InputError
 from sim.shared.units import DAYS_PER_MONTH
 from sim.study.intervals import Estimate, estimate, estimate_ratio, estimate_share
 from sim.study.paired import check_pairable, paired_values
+from sim.world import ledger as books
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -154,7 +156,7 @@ def entry_answer(with_entry: RunResult, without: RunResult, months: float = 12.0
     teacher_before, teacher_after = profit(teacher_owner)
     others_before, others_after = profit(owner, others=True)
     _, entrant_gross = profit(owner)
-    spent = _spent(with_entry.tables["events"], owner, end)
+    spent = _spent(with_entry.tables, owner, end)
     _, spent_usd = paired_values(spent, spent, "usd")
     found = [
         estimate_share("entrant_share_of_tokens", _entrant_share(with_entry, entrant, "share_of_tokens", window)),
@@ -259,11 +261,11 @@ def _profit(tables: Mapping[str, pd.DataFrame], provider: str, start: float, end
     return every.merge(summed, on=RUN, how="left").fillna({"profit_usd": 0.0})
 
 
-def _spent(events: pd.DataFrame, provider: str, end: float) -> pd.DataFrame:
-    every = events[RUN].drop_duplicates()
-    # What a campaign cost is in its revenue already.
-    subsidies = events["event"].isin(["subsidy", "subsidy_ended"])
-    rows = events[(events["provider"] == provider) & (events["day"] <= end) & ~subsidies]
+def _spent(tables: Mapping[str, pd.DataFrame], provider: str, end: float) -> pd.DataFrame:
+    """What a provider paid, by the books, for what it sells: research, training, tokens bought, what entering cost."""
+    ledger, every = tables["ledger"], tables["events"][RUN].drop_duplicates()
+    paid = ledger["account"].isin([*RESEARCH, books.FIXED])
+    rows = ledger[paid & (ledger["payer"] == provider) & (ledger["day"] <= end)]
     return every.merge(rows.groupby(RUN, as_index=False)["usd"].sum(), on=RUN, how="left").fillna({"usd": 0.0})
 
 

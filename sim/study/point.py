@@ -22,6 +22,7 @@ from sim.scenario.scenario import Scenario
 from sim.shared.catalog import Catalog
 from sim.shared.errors import UndercutError
 from sim.shared.manifest import undercut_version
+from sim.shared.paths import data_dir
 from sim.study.design import Point
 from sim.study.plan import SUMMED, Largest, Metric, OfMarket, OfOffer, OfProvider, Plan, with_values
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 DIED = "its worker process ended early, as when memory runs out"
 NO_MEMORY = "memory ran out"
-_SOURCES = ("scenario", "world", "players", "metrics", "shared")  # packages of sim whose text decides a number
+_SOURCES = ("theory", "scenario", "world", "players", "metrics", "shared")  # packages whose text decides a number
 _MODULES = ("market.py", "runner.py", "study/point.py", "study/plan.py")
 
 Run = tuple[int, int]  # catalog draw, replication
@@ -98,11 +99,14 @@ def warm_up(context: Context) -> None:
 
 @functools.cache
 def code_key() -> str:
-    """Hash of the program's text as far as it decides numbers: points of two versions never stand in one table."""
+    """Hash of what decides numbers beside scenario and catalog: the program's text, and the rents of accelerators.
+
+    Points of two versions never stand in one table.
+    """
     root = Path(__file__).resolve().parents[1]
     digest = hashlib.sha256(undercut_version().encode())
     paths = [path for package in _SOURCES for path in sorted((root / package).rglob("*.py"))]
-    for path in [*paths, *(root / name for name in _MODULES)]:
+    for path in [*paths, *(root / name for name in _MODULES), data_dir() / "hardware.csv"]:
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 

@@ -186,18 +186,20 @@ class Floor:
         offer: str = "",
         requests: float = 0.0,
         mtok: float = 0.0,
-    ) -> None:
-        """One flow of money, in the books and in the cash of those who have a treasury.
+    ) -> float:
+        """One flow of money, in the books and in the cash of those who have a treasury; returns USD paid.
 
-        What is served on a rented fleet is paid for by its rent: its compute costs nothing more, whoever asks for it.
+        What a provider serves on its own rented fleet is paid for by the rent: its compute costs nothing more, whoever
+        asks for it.
         """
-        if account == books.SERVING and self.serving is not None and self.serving.rent_pays(offer):
+        if account == books.SERVING and self.serving is not None and self.serving.rent_pays(payer, offer):
             usd = 0.0
         self.ledger.post(self.day, account, payer, payee, usd, task_class, offer, requests, mtok)
         if payer in self.ledger.moved_usd:
             self.ledger.spend(payer, usd)
         if payee in self.ledger.moved_usd:
             self.ledger.receive(payee, usd)
+        return usd
 
     # -- records ------------------------------------------------------------------------------------------------
 

@@ -30,6 +30,7 @@ from sim.world.board import Board
 from sim.world.models import CACHED_RATIO, Vector
 
 SECONDS_PER_DAY = 24.0 * SECONDS_PER_HOUR
+LEAST_WAIT_S = 1e-9  # nobody notices less, and its last digits would move choices
 _ROUNDING = 1e-9  # of a place: what rounding takes from a whole number of them
 
 
@@ -230,9 +231,10 @@ class Serving:
             self._work += served * state.work_s
         return served
 
-    def rent_pays(self, offer: str) -> bool:
-        """Whether the offer of that name is served on a rented fleet."""
-        return bool(self._paid_by_rent[self._board.index(offer)])
+    def rent_pays(self, payer: str, offer: str) -> bool:
+        """Whether the payer serves the offer of that name on a rented fleet of its own."""
+        index = self._board.index(offer)
+        return bool(self._paid_by_rent[index]) and self._board.owners[index] == payer
 
     def paid_cost_usd(self) -> np.ndarray:
         """USD per request that serving is paid with, (C, J): the board's cost, 0 where the rent pays for it."""
@@ -246,7 +248,8 @@ class Serving:
                 state.load = state.replica_days / state.days
                 state.mean_work_s = state.replica_days * SECONDS_PER_DAY / state.requests if state.requests else 0.0
                 state.replica_days = state.requests = state.days = 0.0
-            state.delay_s = state.wait_s()
+            wait_s = state.wait_s()
+            state.delay_s = wait_s if wait_s >= LEAST_WAIT_S else 0.0
             self._board.delay_s[(state.work_s > 0.0).any(axis=0)] = state.delay_s
 
     # -- reports ------------------------------------------------------------------------------------------------

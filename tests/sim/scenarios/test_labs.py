@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from sim.metrics.abilities import mean_abilities
 from sim.results import RunResult
@@ -152,3 +153,29 @@ def test_abilities_are_numbers_and_books_balance_in_all_of_them() -> None:
             moved = ledger[ledger["payee"] == provider.name]["usd"].sum()
             moved -= ledger[ledger["payer"] == provider.name]["usd"].sum()
             assert np.isclose(last[provider.name] - provider.treasury.cash_usd, moved, rtol=1e-9, atol=1e-3)
+
+
+def test_who_copies_open_weights_pays_for_its_own_compute_whoever_rents_the_labs_fleet() -> None:
+    def paid(rented: bool) -> dict[str, float]:
+        raw = load_scenario("commoditisation").model_dump(mode="json")
+        raw["starts_on"], raw["horizon_days"] = "2026-11-24", 250
+        raw["models"][0]["shape"] = {
+            "active_params": 70e9, "total_params": 70e9, "layers": 80, "kv_bytes_per_token": 327680,
+        }  # fmt: skip
+        lab = next(part for part in raw["providers"] if part["name"] == "lab")
+        lab["price"] = {"kind": "posted"}
+        lab["fleet"] = {
+            "accelerator": "H100 SXM 80GB", "accelerators_per_replica": 4, "replicas": 100, "batch": 64,
+            "rented": rented,
+        }  # fmt: skip
+        lab["offers"][0]["cost"] = {"kind": "fleet"}
+        ledger = run(parse_scenario(raw, "test"), shipped_catalog()).tables["ledger"]
+        writing = ledger[(ledger["account"] == "serving") & (ledger["task_class"] == "")]
+        return {str(payer): float(usd) for payer, usd in writing.groupby("payer")["usd"].sum().items()}
+
+    bought, rented = paid(rented=False), paid(rented=True)
+    others = {name: usd for name, usd in bought.items() if name != "lab" and usd > 0}
+    assert others
+    assert {name: rented[name] for name in others} == pytest.approx(others)
+    assert bought.get("lab", 1.0) > 0.0
+    assert rented.get("lab", 0.0) == 0.0

@@ -55,3 +55,14 @@ def test_before_the_entry_no_metric_differs(small_scenario: Scenario, small_cata
     pd.testing.assert_series_equal(before["difference"], before["difference"] * 0.0)
     after = differences(without, with_entry, [200.0])
     assert (after["difference"] != 0).any()
+
+
+def test_money_from_investors_is_not_spent_by_the_entrant(small_scenario: Scenario, small_catalog: Catalog) -> None:
+    def profit(rounds: list[dict[str, float]]) -> float:
+        raw = small_scenario.model_dump(mode="json")
+        owner = next(part for part in raw["providers"] if any(o["name"] == "student" for o in part["offers"]))
+        owner["treasury"]["rounds"] = rounds
+        pair = run_entry(parse_scenario(raw, "test"), small_catalog)
+        return entry_answer(*pair, months=3.0).estimates["entrant_profit_usd"].value
+
+    assert profit([{"day": 80, "usd": 1e9}]) == pytest.approx(profit([]), rel=1e-12)
