@@ -120,7 +120,7 @@ class Jobs:
         job = self._read(name)
         with self._lock:
             running = self._watching.get(name)
-            if running is not None and running.poll() is None:
+            if running is not None and running.poll() is None and job.ended is None:
                 if job in self._jobs.get(session, []):
                     return job
                 raise InputError("job", "", name, "a job that does not run", "cancel it where it was started")

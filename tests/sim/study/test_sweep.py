@@ -189,13 +189,16 @@ def test_a_killed_worker_costs_one_point_and_trying_again_heals_it(whole: list[b
     assert bytes_of(folder) == whole
 
 
-def test_points_that_pass_their_time_or_memory_are_failed_ones_and_the_rest_goes_on(tmp_path: Path) -> None:
+def test_points_that_pass_their_time_are_failed_ones_and_the_rest_goes_on(tmp_path: Path) -> None:
     slow = {"name": "report", "paths": ["report_days"], "distribution": {"kind": "choice", "values": [20.0, 1e-5]}}
     plan = plan_of(tmp_path, parameters=[slow], timeout_s=8)
     with closing(LocalEngine(2)) as engine:
         sweep(plan, tmp_path / "slow", engine)
     assert pd.read_parquet(tmp_path / "slow" / "points.parquet")["reason"].tolist() == ["", "took longer than 8 s"]
 
+
+@pytest.mark.slow  # the limit leaves no room for compiling: kernels must lie in the cache
+def test_points_that_pass_their_memory_are_failed_ones_and_the_rest_goes_on(tmp_path: Path) -> None:
     sampled = {"kind": "sampled", "customers": 50, "market_customers": 1, "taste_usd": 0.25}
     large = {
         "name": "n", "paths": ["population.customers"],
