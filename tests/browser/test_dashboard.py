@@ -167,7 +167,7 @@ def test_a_job_is_started_and_cancelled_and_another_session_sees_nothing_of_it(
     page.get_by_role("button", name="Start").click()
     page.get_by_text("Run the market small").wait_for(timeout=30_000)
     folder = next(jobs_folder.iterdir())
-    assert open_page("run").get_by_text("None yet.").count() == 1
+    open_page("run").get_by_text("None yet.").wait_for(timeout=30_000)
     page.get_by_role("button", name="Cancel").click()
     page.get_by_text(re.compile("cancelled; what it saved is kept|: done")).wait_for(timeout=30_000)
     assert (folder / "ended.json").is_file()

@@ -180,12 +180,13 @@ def run_there(context: bytes, point: Point, timeout_s: float, memory_mb: float |
     The context comes pickled, so that the number of threads stands before a library is loaded that reads it.
     """
     one_thread()
-    bound_memory(memory_mb)
     from sim.study.point import Outcome, run_point, too_long, warm_up
 
     if _here.get("context") != context:
+        bound_memory(None)
         _here["context"], _here["loaded"] = context, pickle.loads(context)
         warm_up(_here["loaded"])
+    bound_memory(memory_mb)
     try:
         with _time_limit(timeout_s):
             return run_point(_here["loaded"], point)

@@ -18,6 +18,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures import TimeoutError as PointTimeout
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -135,11 +136,12 @@ def prepare(context: bytes, limit_mb: float, parent: int) -> None:
     threading.Thread(target=_leave_with, args=(parent,), daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
     one_thread()
-    bound_memory(limit_mb)
     _here["context"] = pickle.loads(context)
     from sim.study.point import warm_up
 
+    # The bound is one on points: compiling kernels, once a machine, may take more than a point needs.
     warm_up(_here["context"])
+    bound_memory(limit_mb)
 
 
 def one_thread() -> None:
@@ -149,12 +151,23 @@ def one_thread() -> None:
 
 
 def bound_memory(most_mb: float | None) -> None:
-    """Let this process have no more memory from now on, where the system knows such a bound; None lifts it."""
+    """Let this process hold no more memory from now on, where the system knows such a bound; None lifts it.
+
+    What libraries reserve and never touch (it grows with the machine's processors) is not counted.
+    """
     if sys.platform == "linux":
         import resource
 
         hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
-        resource.setrlimit(resource.RLIMIT_DATA, (hard if most_mb is None else int(most_mb * 2**20), hard))
+        most = hard if most_mb is None else int(most_mb * 2**20) + _untouched_bytes()
+        resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
+
+
+def _untouched_bytes() -> int:
+    """Address space for data of this process that holds no memory; reads Linux's /proc."""
+    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    data, resident = (int(status[name].split()[0]) * 1024 for name in ("VmData", "RssAnon"))
+    return max(data - resident, 0)
 
 
 def run_here(point: Point) -> Outcome:

@@ -204,9 +204,6 @@ def test_points_that_pass_their_memory_are_failed_ones_and_the_rest_goes_on(tmp_
         "distribution": {"kind": "choice", "values": [50, 5_000_000, 60]},
     }  # fmt: skip
     changes = [{"key": "population", "value": sampled}]
-    # The limit leaves no room for compiling: let the kernels lie in the cache first.
-    once = large | {"distribution": {"kind": "choice", "values": [50]}}
-    sweep(plan_of(tmp_path, parameters=[once], changes=changes), tmp_path / "once", InThisProcess())
     plan = plan_of(tmp_path, parameters=[large], changes=changes, memory_mb=700)
     with closing(LocalEngine(1)) as engine:
         sweep(plan, tmp_path / "large", engine)
