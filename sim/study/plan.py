@@ -9,8 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, JsonValue, ValidationError, model_validator
 
-from sim.metrics import MARKET, RUN, SHARES
-from sim.scenario.base import Name, NotNegative, Part, Positive
+from sim.scenario.base import Name, Part, Positive
 from sim.scenario.load import load_scenario, parse_scenario, problems_of
 from sim.scenario.paths import put_at, value_at
 from sim.scenario.scenario import Change, Scenario
@@ -19,8 +18,7 @@ from sim.shared.manifest import sha256_of_json
 from sim.shared.paths import data_dir, shipped_or_path
 from sim.shared.yaml import read_yaml
 from sim.study.distributions import Distribution, Levelled, Ranged
-
-SUMMED = ("mtok", "revenue_usd", "profit_usd", "share_of_tokens", "share_of_dollars")  # over the offers of a provider
+from sim.study.readings import Metric, metric_problems
 
 
 class Parameter(Part):
@@ -76,46 +74,12 @@ class Saltelli(Part):
 Design = Annotated[Factorial | Random | LatinHypercube | Sobol | Morris | Saltelli, Field(discriminator="kind")]
 
 
-class _Read(Part):
-    """How a metric is read off a column of reports."""
+class Arm(Part):
+    """One of several markets that are run at every point, on the same values and random numbers, to be compared."""
 
     name: Name
-    column: str
-    days: tuple[NotNegative, ...] = Field((), description="read at the last report of each; none: at the horizon")
-    window_days: NotNegative = Field(0.0, description="0: that report alone, else all of the days before")
-    take: Literal["mean", "least", "most", "sum"] = Field("mean", description="of the reports in the window")
-    compare: Literal["level", "change", "relative"] = Field(
-        "level", description="change: less, relative: over and less 1, the same market without the entrant"
-    )
-
-
-class OfMarket(_Read):
-    """A column of the table `market`."""
-
-    kind: Literal["market"]
-
-
-class OfOffer(_Read):
-    """A column of the table `shares`, for one offer; while it is not on sale, nothing (shares and flows: 0)."""
-
-    kind: Literal["offer"]
-    offer: Name
-
-
-class OfProvider(_Read):
-    """A column of the table `shares`, summed over the offers of a provider."""
-
-    kind: Literal["provider"]
-    provider: Name
-
-
-class Largest(_Read):
-    """A column of the table `shares`, summed by provider: the largest of these sums."""
-
-    kind: Literal["largest_provider"]
-
-
-Metric = Annotated[OfMarket | OfOffer | OfProvider | Largest, Field(discriminator="kind")]
+    says: str = Field("", max_length=300)
+    changes: tuple[Change, ...] = Field((), description="made after the parameters' values are put")
 
 
 class Conclusion(Part):
@@ -123,7 +87,7 @@ class Conclusion(Part):
 
     name: Name
     statement: str = Field(max_length=300)
-    metric: Name = Field(description="one of the sweep's; read at its last day")
+    metric: str = Field(description="one of the sweep's, with arms METRIC@ARM; read at its last day")
     comparison: Literal["above", "below"]
     threshold: float
 
@@ -137,6 +101,7 @@ class Sweep(Part):
     description: str = Field("", max_length=4000)
     scenario: str = Field(description="a YAML file (from the sweep's folder) or the name of a shipped scenario")
     changes: tuple[Change, ...] = Field((), description="made before anything varies; may touch any part")
+    arms: tuple[Arm, ...] = Field((), description="none: the scenario as it stands")
     parameters: tuple[Parameter, ...] = Field(min_length=1)
     design: Design
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
@@ -151,7 +116,7 @@ class Sweep(Part):
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Sweep:
-        for what, items in (("parameters", self.parameters), ("metrics", self.metrics)):
+        for what, items in (("parameters", self.parameters), ("metrics", self.metrics), ("arms", self.arms)):
             names = [item.name for item in items]
             if len(set(names)) < len(names):
                 raise ValueError(f"names of {what} must be unique: {', '.join(names)}")
@@ -225,7 +190,7 @@ def parse_plan(raw: Mapping[str, Any], source: str, folder: Path = Path()) -> Pl
     for number, change in enumerate(sweep.changes):
         put_at(base, change.key, change.value, f"{source}: changes.{number}")
     plan = Plan(sweep, parse_scenario(base, f"{source}, with its changes").model_dump(mode="json"), source)
-    raise_all([*_wrong_parameters(plan), *_wrong_design(sweep, source), *_wrong_metrics(plan)])
+    raise_all([*_wrong_parameters(plan), *_wrong_design(sweep, source), *_wrong_arms(plan), *_wrong_metrics(plan)])
     return plan
 
 
@@ -261,34 +226,23 @@ def _wrong_design(sweep: Sweep, source: str) -> list[InputError]:
     return problems
 
 
+def _wrong_arms(plan: Plan) -> list[InputError]:
+    """Arms whose changes lead nowhere, or make a scenario that is refused."""
+    problems: list[InputError] = []
+    for arm in plan.sweep.arms:
+        where = f"{plan.source}: arms ({arm.name})"
+        try:
+            parse_scenario(with_values(plan, {}, where, arm), where)
+        except InputError as error:
+            problems.append(error)
+        except InputErrors as error:
+            problems += error.problems
+    return problems
+
+
 def _wrong_metrics(plan: Plan) -> list[InputError]:
-    scenario, problems = plan.scenario, []
-    offers = [offer.name for offer in scenario.offers]
-    providers = [provider.name for provider in scenario.providers]
-    for number, metric in enumerate(plan.sweep.metrics):
-        where = f"metrics.{number} ({metric.name})"
-
-        def wrong(field: str, received: object, allowed: str, remedy: str, where: str = where) -> None:
-            problems.append(InputError(plan.source, f"{where}: {field}", received, allowed, remedy))
-
-        spec = MARKET if metric.kind == "market" else SHARES
-        columns = [
-            column.name for column in spec.columns if column.kind == "number" and column.name not in (*RUN, "day")
-        ]
-        known = [name for name in columns if metric.kind in ("market", "offer") or name in SUMMED]
-        if metric.column not in known:
-            wrong("column", metric.column, ", ".join(known), "name a column of this table")
-        if isinstance(metric, OfOffer) and metric.offer not in offers:
-            wrong("offer", metric.offer, ", ".join(offers), "name an offer of the scenario")
-        if isinstance(metric, OfProvider) and metric.provider not in providers:
-            wrong("provider", metric.provider, ", ".join(providers), "name a provider of the scenario")
-        if metric.compare != "level" and scenario.entrant is None:
-            wrong("compare", metric.compare, "level: this scenario has no entrant", "name one, or compare nothing")
-        late = [day for day in metric.days if day > scenario.horizon_days or day < scenario.report_days]
-        if late:
-            reach = f"{scenario.report_days:g} to {scenario.horizon_days:g}"
-            wrong("days", late[0], reach, "name days of the run, from its first report on")
-    names = [metric.name for metric in plan.sweep.metrics]
+    problems = metric_problems(plan.sweep.metrics, plan.scenario, plan.source)
+    names = list(metric_names(plan.sweep))
     for number, conclusion in enumerate(plan.sweep.conclusions):
         if conclusion.metric not in names:
             problems.append(
@@ -297,8 +251,10 @@ def _wrong_metrics(plan: Plan) -> list[InputError]:
     return problems
 
 
-def with_values(plan: Plan, values: Mapping[str, JsonValue], source: str) -> dict[str, Any]:
-    """The base with the values of some parameters, by name; a copy.
+def with_values(
+    plan: Plan, values: Mapping[str, JsonValue], source: str, arm: Arm | None = None
+) -> dict[str, Any]:
+    """The base with the values of some parameters, by name, and then the changes of an arm; a copy.
 
     Raises:
         InputError: for a path that leads nowhere.
@@ -308,7 +264,18 @@ def with_values(plan: Plan, values: Mapping[str, JsonValue], source: str) -> dic
         if parameter.name in values:
             for path in parameter.paths:
                 put_at(raw, path, values[parameter.name], source)
+    for change in arm.changes if arm is not None else ():
+        put_at(raw, change.key, _copy(change.value), source)
     return raw
+
+
+def metric_names(sweep: Sweep) -> dict[str, tuple[str, str]]:
+    """What conclusions call a metric, and which one of which arm it is: `lag`, or with arms `lag@open`."""
+    return {
+        f"{metric.name}@{arm}" if arm else metric.name: (metric.name, arm)
+        for metric in sweep.metrics
+        for arm in ([arm.name for arm in sweep.arms] or [""])
+    }
 
 
 def _copy(node: Any) -> Any:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
-import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,7 +23,8 @@ from sim.shared.errors import UndercutError
 from sim.shared.manifest import undercut_version
 from sim.shared.paths import data_dir
 from sim.study.design import Point
-from sim.study.plan import SUMMED, Largest, Metric, OfMarket, OfOffer, OfProvider, Plan, with_values
+from sim.study.plan import Arm, Plan, with_values
+from sim.study.readings import Run, read_metric
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,10 +32,9 @@ if TYPE_CHECKING:
 DIED = "its worker process ended early, as when memory runs out"
 NO_MEMORY = "memory ran out"
 _SOURCES = ("theory", "scenario", "world", "players", "metrics", "shared")  # packages whose text decides a number
-_MODULES = ("market.py", "runner.py", "study/point.py", "study/plan.py")
+_MODULES = ("market.py", "runner.py", "study/point.py", "study/plan.py", "study/readings.py")
 
-Run = tuple[int, int]  # catalog draw, replication
-Row = tuple[str, float, int, int, float | None, float | None]
+Row = tuple[str, str, float, int, int, float | None, float | None]
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,8 @@ class Outcome:
     """What became of a point.
 
     Attributes:
-        rows: metric, day, catalog draw, replication, in the scenario, without its entrant (None where not compared).
+        rows: arm ("" where there are none), metric, day, catalog draw, replication, in the scenario, without its
+            entrant (None where not compared).
         reason: why it failed; "" where it did not.
         seconds: that the run took; in no table.
     """
@@ -112,19 +112,25 @@ def code_key() -> str:
 
 
 def _rows(context: Context, point: Point) -> tuple[Row, ...]:
+    sweep = context.plan.sweep
+    return tuple(row for arm in sweep.arms or (None,) for row in _rows_of(context, point, arm))
+
+
+def _rows_of(context: Context, point: Point, arm: Arm | None) -> list[Row]:
     plan = context.plan
-    where = f"point {point.number}"
-    scenario = parse_scenario(with_values(plan, point.values, where), where)
+    where = f"point {point.number}" if arm is None else f"point {point.number}, arm {arm.name}"
+    scenario = parse_scenario(with_values(plan, point.values, where, arm), where)
     tables = _tables(context, scenario)
     without = _tables(context, scenario.without_entry(scenario.entrant or "")) if plan.sweep.paired else None
-    runs = [(int(draw), int(replication)) for draw, replication in _runs(tables["market"])]
+    runs: list[Run] = [(int(draw), int(number)) for draw, number in _runs(tables["market"])]
+    name = arm.name if arm is not None else ""
     out: list[Row] = []
     for metric in plan.sweep.metrics:
         for day in metric.days or (scenario.horizon_days,):
             here = read_metric(tables, metric, day)
             other = read_metric(without, metric, day) if without is not None and metric.compare != "level" else {}
-            out += [(metric.name, day, *key, here.get(key), other.get(key)) for key in runs]
-    return tuple(out)
+            out += [(name, metric.name, day, *key, here.get(key), other.get(key)) for key in runs]
+    return out
 
 
 def _tables(context: Context, scenario: Scenario) -> Mapping[str, pd.DataFrame]:
@@ -134,39 +140,3 @@ def _tables(context: Context, scenario: Scenario) -> Mapping[str, pd.DataFrame]:
 
 def _runs(market: pd.DataFrame) -> Any:
     return market[["catalog_draw", "replication"]].drop_duplicates().to_numpy()
-
-
-def read_metric(tables: Mapping[str, pd.DataFrame], metric: Metric, day: float) -> dict[Run, float | None]:
-    """The metric of every run that has it; None where it is no number.
-
-    Args:
-        tables: `market` and `shares` of some runs.
-        metric: what to read.
-        day: read at the last report on or before it, or over the window that ends there.
-    """
-    table = tables["market" if isinstance(metric, OfMarket) else "shares"]
-    days = table["day"]
-    report = float(days[days <= day + 1e-9].max())
-    start = report if metric.window_days == 0 else day - metric.window_days + 1e-9
-    keys = ["catalog_draw", "replication"]
-    rows = table[(days >= start) & (days <= report)]
-    if isinstance(metric, OfOffer):
-        rows = rows[rows["offer"] == metric.offer]
-    elif isinstance(metric, OfProvider):
-        rows = rows[rows["provider"] == metric.provider]
-    if isinstance(metric, Largest):
-        rows = rows.groupby([*keys, "day", "provider"], as_index=False)[metric.column].sum()
-        by_day = rows.groupby([*keys, "day"])[metric.column].max()
-    else:
-        by_day = rows.groupby([*keys, "day"])[metric.column].sum(min_count=1)
-    by_run = by_day.groupby(keys)
-    taken = {"mean": by_run.mean, "least": by_run.min, "most": by_run.max, "sum": by_run.sum}[metric.take]()
-    found = {(int(draw), int(replication)): _finite(value) for (draw, replication), value in taken.items()}
-    if not isinstance(metric, OfMarket) and metric.column in SUMMED:
-        # What is not on sale has a share and a flow of 0, and no price.
-        return {(int(draw), int(replication)): 0.0 for draw, replication in _runs(tables["market"])} | found
-    return found
-
-
-def _finite(value: Any) -> float | None:
-    return float(value) if math.isfinite(value) else None

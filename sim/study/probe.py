@@ -16,7 +16,7 @@ from sim.shared.manifest import sha256_of_json
 from sim.shared.store import Store
 from sim.study.design import Point
 from sim.study.engines.engine import Engine
-from sim.study.plan import Plan
+from sim.study.plan import Plan, metric_names
 from sim.study.point import Context, Row, code_key
 from sim.study.sweep import compared, sweep_key
 
@@ -25,10 +25,15 @@ STORE_NAME = "probes.sqlite"
 
 @dataclass(frozen=True)
 class Probe:
-    """A point's metrics: each at its last day, the mean over draws and replications; None where it is no number."""
+    """A point's metrics: each at its last day, the mean over draws and replications; None where it is no number.
+
+    Attributes:
+        rows: of the runs that the means are over; see `sim.study.point.Outcome`.
+    """
 
     metrics: dict[str, float | None] = field(default_factory=dict)
     reason: str = ""
+    rows: Sequence[Row] = ()
 
 
 class Prober:
@@ -54,16 +59,17 @@ class Prober:
                         progress.advance(1)
             found = store.recall(keys)
         assert found is not None
-        return [Probe(means(self._plan, row["rows"]), row["reason"]) for row in found]
+        return [Probe(means(self._plan, row["rows"]), row["reason"], row["rows"]) for row in found]
 
 
 def means(plan: Plan, rows: Sequence[Row]) -> dict[str, float | None]:
-    """Each metric at its last day, compared as the sweep says, its mean over draws and replications."""
+    """Each metric of each arm at its last day, compared as the sweep says, its mean over draws and replications."""
     out: dict[str, float | None] = {}
-    for metric in plan.sweep.metrics:
-        mine = [row for row in rows if row[0] == metric.name]
-        last = max((row[1] for row in mine), default=0.0)
-        values = [compared(metric.compare, row[4], row[5]) for row in mine if row[1] == last]
+    compare = {metric.name: metric.compare for metric in plan.sweep.metrics}
+    for called, (name, arm) in metric_names(plan.sweep).items():
+        mine = [row for row in rows if (row[0], row[1]) == (arm, name)]
+        last = max((row[2] for row in mine), default=0.0)
+        values = [compared(compare[name], row[5], row[6]) for row in mine if row[2] == last]
         whole = bool(values) and all(value is not None for value in values)
-        out[metric.name] = float(np.mean([value for value in values if value is not None])) if whole else None
+        out[called] = float(np.mean([value for value in values if value is not None])) if whole else None
     return out

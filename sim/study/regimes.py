@@ -126,6 +126,9 @@ def check_axes(plan: Plan) -> None:
     Raises:
         InputError: names what is missing.
     """
+    if plan.sweep.arms:
+        names = ", ".join(arm.name for arm in plan.sweep.arms)
+        raise InputError(plan.source, "arms", names, "none, for a map", "make the arm's changes in `changes`")
     for field, wanted, items in (
         ("parameters", AXES, plan.sweep.parameters),
         ("metrics", FIGURES, plan.sweep.metrics),

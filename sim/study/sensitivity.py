@@ -18,7 +18,7 @@ from sim.shared.tables import Column, TableSpec
 from sim.study.design import point_count, problem, whole_matrix
 from sim.study.distributions import Ranged
 from sim.study.engines.engine import Engine
-from sim.study.plan import Morris, Parameter, Plan, Saltelli
+from sim.study.plan import Morris, Parameter, Plan, Saltelli, metric_names
 from sim.study.probe import Prober
 from sim.study.sweep import run_sweep
 
@@ -165,15 +165,15 @@ def tornado(plan: Plan, prober: Prober) -> pd.DataFrame:
     batch = [{}, *({part.name: end} for part in parameters for end in ends_of(part))]
     base, *ends = prober.ask(batch, "ends of the ranges")  # type: ignore[arg-type]
     rows = []
-    for metric in plan.sweep.metrics:
+    for called in metric_names(plan.sweep):
         for index, parameter in enumerate(parameters):
             low, high = ends_of(parameter)
-            three = [probe.metrics.get(metric.name) for probe in (ends[2 * index], base, ends[2 * index + 1])]
+            three = [probe.metrics.get(called) for probe in (ends[2 * index], base, ends[2 * index + 1])]
             known = [value for value in three if value is not None]
             swing = max(known) - min(known) if len(known) == 3 else None
-            rows.append((metric.name, parameter.name, low, base_of(plan, parameter), high, *three, swing))
+            rows.append((called, parameter.name, low, base_of(plan, parameter), high, *three, swing))
     frame = TORNADO.conform(pd.DataFrame(rows, columns=TORNADO.column_names), "tornado")
-    order = {metric.name: index for index, metric in enumerate(plan.sweep.metrics)}
+    order = {called: index for index, called in enumerate(metric_names(plan.sweep))}
     frame["_order"] = frame["metric"].map(order)
     frame = frame.sort_values(["_order", "swing"], ascending=[True, False], kind="stable", ignore_index=True)
     return frame.drop(columns="_order")
@@ -195,12 +195,12 @@ def _answers(plan: Plan, catalog: Catalog, engine: Engine, folder: Path) -> tupl
     table = pd.read_parquet(folder / "metrics.parquet")
     every = range(point_count(plan.sweep))
     values = {}
-    for metric in plan.sweep.metrics:
-        mine = table[table["metric"] == metric.name]
+    for called, (name, arm) in metric_names(plan.sweep).items():
+        mine = table[(table["metric"] == name) & (table["arm"] == arm)]
         mine = mine[mine["day"] == mine.groupby("point")["day"].transform("max")]
         # A run without a number makes the point's mean none.
         by_point = mine.groupby("point")["value"].agg(lambda column: column.mean(skipna=False))
-        values[metric.name] = by_point.reindex(every).to_numpy(dtype=float)
+        values[called] = by_point.reindex(every).to_numpy(dtype=float)
     return whole_matrix(plan.sweep), values
 
 

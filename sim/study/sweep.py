@@ -48,6 +48,7 @@ METRICS = TableSpec(
         Column("point", "integer", "", "number of the point in the design"),
         Column("catalog_draw", "integer", "", "draw of the catalog's errors; 0 is the point estimate"),
         Column("replication", "integer", "", "which customers and tastes were drawn: the same at every point"),
+        Column("arm", "text", "", "as the sweep names it; empty where it has none", missing=True),
         Column("metric", "text", "", "as the sweep names it"),
         Column("day", "number", "days", "at which it is read, days since the start of the scenario"),
         Column("value", "number", "see the sweep", "level, change or relative change, as the sweep says", missing=True),
@@ -79,7 +80,8 @@ class SweepResult:
 def run_count(plan: Plan) -> int:
     """Single runs of the market that a sweep makes."""
     sweep = plan.sweep
-    return point_count(sweep) * sweep.replications * max(sweep.catalog_draws, 1) * (2 if sweep.paired else 1)
+    runs = sweep.replications * max(sweep.catalog_draws, 1) * (2 if sweep.paired else 1)
+    return point_count(sweep) * max(len(sweep.arms), 1) * runs
 
 
 def run_sweep(
@@ -256,8 +258,9 @@ def _metric_block(plan: Plan, block: list[Point], kept: list[dict[str, Any]], sc
     compare = {metric.name: metric.compare for metric in plan.sweep.metrics}
     columns: dict[str, list[Any]] = {column.name: [] for column in METRICS.columns}
     for point, row in zip(block, kept, strict=True):
-        for name, day, draw, replication, here, other in row["rows"]:
-            cells = (point.number, draw, replication, name, day, compared(compare[name], here, other), here, other)
+        for arm, name, day, draw, replication, here, other in row["rows"]:
+            value = compared(compare[name], here, other)
+            cells = (point.number, draw, replication, arm, name, day, value, here, other)
             for column, cell in zip(columns.values(), cells, strict=True):
                 column.append(cell)
     return pa.table(columns, schema=schema)
