@@ -21,6 +21,7 @@ from evalsuite.cli_distill import distill_app
 from evalsuite.cli_eval import eval_app
 from evalsuite.cli_models import models_app
 from sim.cli import app as sim_app
+from sim.cli_claims import claims_app
 from sim.shared.errors import UndercutError
 
 DONE, WRONG_INPUT, DEFECT, INTERRUPTED = 0, 2, 70, 130
@@ -37,6 +38,7 @@ app.add_typer(eval_app, name="eval")
 app.add_typer(distill_app, name="distill")
 app.add_typer(sim_app, name="sim")
 app.add_typer(data_app, name="data")
+app.add_typer(claims_app, name="claims")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 
@@ -176,6 +178,25 @@ def report_command(
         for path in report.files:
             typer.echo(str(path))
     next_command(f"undercut eval publish {shlex.quote(str(run))} --out catalog.parquet")
+
+
+@claims_app.command("report")
+def claims_report_command(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="What `undercut claims run` wrote.")],
+    out: Annotated[Path | None, typer.Option(help="Folder for the report; by default FOLDER/report.")] = None,
+    json: Json = False,
+) -> None:
+    """Write the verdicts as one HTML page, and as Markdown with its charts beside it."""
+    from dashboard.claim_report import write_claim_report
+    from sim.shared.console import emit_json, next_command
+
+    files = write_claim_report(folder, out or folder / "report")
+    if json:
+        emit_json({"files": [str(path) for path in files]})
+    else:
+        for path in files:
+            typer.echo(str(path))
+    next_command(f"undercut export {shlex.quote(str(folder))} --out claims.xlsx")
 
 
 def run(arguments: list[str]) -> int:

@@ -11,10 +11,10 @@ import typer
 
 from sim.cli_sweep import Address, Backend, CatalogOption, Json, Workers, _catalog, _interruptible, make_engine
 
-app = typer.Typer(no_args_is_help=True, help="Eleven statements about distillation and markets, each put to a test.")
+claims_app = typer.Typer(no_args_is_help=True, help="Eleven statements about distillation and markets, each put to a test.")
 
 
-@app.command("list")
+@claims_app.command("list")
 def list_command(json: Json = False) -> None:
     """Say what each claim is, and what would show it false."""
     from sim.claims.registry import claims
@@ -41,7 +41,7 @@ def list_command(json: Json = False) -> None:
     next_command(f"undercut claims run {every[-1].name}")
 
 
-@app.command("run")
+@claims_app.command("run")
 def run_command(
     names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Claims; without names all.")] = None,
     full: Annotated[bool, typer.Option("--full", help="200 draws of the assumptions instead of 16.")] = False,

@@ -94,7 +94,9 @@ class Measurement:
         cells: read from shipped tables; none where nothing was measured yet.
         wants: of the cells, how many must be on the criterion's side.
         least_cells: fewer leave the part undecided.
+        missing: what is still to be measured, and the command, while there are fewer.
         controls: cells that must lie where their criterion says.
+        beside: cells that are reported and decide nothing.
     """
 
     name: str
@@ -106,6 +108,7 @@ class Measurement:
     least_cells: int = 1
     missing: str = ""
     controls: tuple[tuple[Control, Callable[[], Sequence[Cell]]], ...] = ()
+    beside: Callable[[], Sequence[Cell]] = tuple
 
 
 @dataclass(frozen=True)

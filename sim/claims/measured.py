@@ -10,8 +10,6 @@ from sim.shared.paths import data_dir
 if TYPE_CHECKING:
     import pandas as pd
 
-Z = 1.959963984540054
-
 
 def measured(name: str) -> pd.DataFrame:
     """A table of `data/measured/` by its file name; empty where it was not measured yet."""

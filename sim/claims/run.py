@@ -80,6 +80,8 @@ ESTIMATES = TableSpec(
         Column("value", "number", "the row's", "median of the draws, or the cell's estimate"),
         Column("low", "number", "the row's", "5% quantile of the draws, or lower end of the cell's 95% interval"),
         Column("high", "number", "the row's", "95% quantile of the draws, or upper end of the cell's 95% interval"),
+        Column("comparison", "text", "", "above or below the threshold counts for the claim", missing=True),
+        Column("threshold", "number", "the row's", "of the criterion or control that reads it", missing=True),
         Column("rests_on", "text", "", "draws, or items and seeds"),
     ),
 )
@@ -205,14 +207,19 @@ def _row(
 
 def _over_draws(claim: Claim, part: Played) -> list[tuple[object, ...]]:
     rows: list[tuple[object, ...]] = []
+    controls = [control.criterion for control in part.experiment.controls]
+    limits = {criterion.score: criterion for criterion in [*controls, *part.experiment.criteria]}
     for score in part.experiment.scores:
         values = [draw.means[score.name] for draw in part.scored if score.name in draw.means]
         if values:
             low, middle, high = (float(value) for value in np.quantile(values, [0.05, 0.5, 0.95]))
-            rests = f"{len(values)} draws"
+            limit = limits.get(score.name)
             rows.append(
-                (claim.name, part.experiment.name, score.name, score.unit, score.says, middle, low, high, rests)
-            )
+                (
+                    claim.name, part.experiment.name, score.name, score.unit, score.says, middle, low, high,
+                    *((limit.comparison, limit.threshold) if limit else ("", None)), f"{len(values)} draws",
+                )
+            )  # fmt: skip
     return rows
 
 
@@ -245,13 +252,17 @@ def _measured(
             "" if there else "not measured yet")
         for (control, there, placed), good in zip(checks, passed, strict=True)
     ]  # fmt: skip
-    every = [*cells, *(cell for _, there, _ in checks for cell in there)]
+    limited: list[tuple[Cell, Criterion | None]] = [
+        *((cell, measurement.criterion) for cell in cells),
+        *((cell, control.criterion) for control, there, _ in checks for cell in there),
+        *((cell, None) for cell in measurement.beside()),
+    ]
     estimates: list[tuple[object, ...]] = [
         (
             claim.name, measurement.name, cell.name, measurement.unit, measurement.says, cell.value, cell.low, cell.high,
-            cell.rests_on,
+            *((limit.comparison, limit.threshold) if limit else ("", None)), cell.rests_on,
         )
-        for cell in every
+        for cell, limit in limited
     ]  # fmt: skip
     why = f"{measurement.name}: {agree} of {len(cells)} cells for it, {against} against"
     failing = [control.name for (control, _, _), good in zip(checks, passed, strict=True) if not good]
