@@ -35,6 +35,7 @@ def main() -> None:
             st.Page(VIEWS / "market.py", title="Market", icon=":material/storefront:"),
             st.Page(VIEWS / "compare.py", title="Compare", icon=":material/compare:"),
             st.Page(VIEWS / "models.py", title="Models", icon=":material/scatter_plot:"),
+            st.Page(VIEWS / "claims.py", title="Claims", icon=":material/gavel:"),
             st.Page(VIEWS / "data.py", title="Data", icon=":material/table:"),
             st.Page(VIEWS / "run.py", title="Run", icon=":material/play_circle:"),
         ],
