@@ -18,7 +18,7 @@ from sim.metrics.abilities import mean_abilities
 from sim.metrics.books import PROVIDERS
 from sim.metrics.frontier import FRONTIER
 from sim.metrics.ranks import RANKS
-from sim.scenario.base import Name, NotNegative, Part
+from sim.scenario.base import Name, NotNegative, Part, Positive
 from sim.scenario.scenario import Scenario
 from sim.shared.errors import InputError
 from sim.shared.units import DAYS_PER_YEAR
@@ -112,6 +112,16 @@ class OfLag(_Read):
     column: Literal["lag_days"] = "lag_days"
 
 
+class OfFall(_Read):
+    """The largest fall of a column of the table `market` within some days, as a share; 0 where it never falls.
+
+    Of the reports in the window; `take` does not matter.
+    """
+
+    kind: Literal["fall"]
+    within_days: Positive = 90.0
+
+
 class OfFlow(_Read):
     """A column of the ledger, summed over the rows of some accounts and parties in the window; none: 0."""
 
@@ -124,10 +134,10 @@ class OfFlow(_Read):
 
 
 Metric = Annotated[
-    OfMarket | OfOffer | OfProvider | Largest | OfBooks | OfFrontier | OfPlace | OfAbility | OfLag | OfFlow,
+    OfMarket | OfOffer | OfProvider | Largest | OfBooks | OfFrontier | OfPlace | OfAbility | OfLag | OfFall | OfFlow,
     Field(discriminator="kind"),
 ]
-_SPECS = {"market": MARKET, "books": PROVIDERS, "frontier": FRONTIER, "place": RANKS}
+_SPECS = {"market": MARKET, "fall": MARKET, "books": PROVIDERS, "frontier": FRONTIER, "place": RANKS}
 
 
 def read_metric(tables: Mapping[str, pd.DataFrame], metric: Metric, day: float) -> dict[Run, float | None]:
@@ -149,6 +159,8 @@ def read_metric(tables: Mapping[str, pd.DataFrame], metric: Metric, day: float) 
     rows = rows[(rows["day"] >= start) & (rows["day"] <= report + REPORT_TOLERANCE_DAYS)]
     if isinstance(metric, OfAbility):  # stands until it changes
         return _latest(tables, metric, report, every)
+    if isinstance(metric, OfFall):
+        return _largest_falls(rows, metric)
     if isinstance(metric, Largest):
         rows = rows.groupby([*RUN, "day", "provider"], as_index=False)[metric.column].sum()
         by_day = rows.groupby([*RUN, "day"])[metric.column].max()
@@ -206,7 +218,7 @@ def metric_problems(metrics: tuple[Metric, ...], scenario: Scenario, source: str
 
 def _rows(tables: Mapping[str, pd.DataFrame], metric: Metric) -> pd.DataFrame:
     """The rows of the metric's table that are its own, any day."""
-    if isinstance(metric, OfMarket):
+    if isinstance(metric, OfMarket | OfFall):
         return tables["market"]
     if isinstance(metric, OfFrontier):
         return tables["frontier"]
@@ -226,6 +238,18 @@ def _rows(tables: Mapping[str, pd.DataFrame], metric: Metric) -> pd.DataFrame:
     if isinstance(metric, OfOffer):
         return shares[shares["offer"] == metric.offer]
     return shares[shares["provider"] == metric.provider] if isinstance(metric, OfProvider) else shares
+
+
+def _largest_falls(rows: pd.DataFrame, metric: OfFall) -> dict[Run, float | None]:
+    """The largest fall of every run: each report against the highest of the days before it."""
+    out: dict[Run, float | None] = {}
+    for (draw, number), run in rows.dropna(subset=[metric.column]).groupby(list(RUN)):
+        ordered = run.sort_values("day")
+        days, values = ordered["day"].to_numpy(), ordered[metric.column].to_numpy()
+        since = np.searchsorted(days, days - metric.within_days - REPORT_TOLERANCE_DAYS)
+        highest = np.array([values[start : index + 1].max() for index, start in enumerate(since)])
+        out[(int(draw), int(number))] = float((1.0 - values / highest).max())
+    return out
 
 
 def _flows(ledger: pd.DataFrame, metric: OfFlow, start: float, end: float) -> dict[Run, float]:
