@@ -74,7 +74,7 @@ def dense_of(mixture: Shape, equivalence: float) -> Shape:
     return replace(mixture, active_params=params, total_params=params, layers=layers)
 
 
-def usd_per_mtok(shape: Shape, assumed: Assumed) -> float:
+def blended_usd_per_mtok(shape: Shape, assumed: Assumed) -> float:
     """A blended token on the fewest accelerators, 1, 2, 4, ..., that hold model and batch."""
     device, rent = accelerator(DEVICE), rent_at(DEVICE, RENTED_ON).usd_per_hour
     serving = Serving(assumed.batch, assumed.context_tokens, prefill_efficiency=assumed.peak_share)
@@ -86,7 +86,7 @@ def usd_per_mtok(shape: Shape, assumed: Assumed) -> float:
 
 def dense_over_mixture(mixture: Shape, assumed: Assumed) -> float:
     """Cost of the dense model of equal quality over the mixture's."""
-    return usd_per_mtok(dense_of(mixture, assumed.equivalence), assumed) / usd_per_mtok(mixture, assumed)
+    return blended_usd_per_mtok(dense_of(mixture, assumed.equivalence), assumed) / blended_usd_per_mtok(mixture, assumed)
 
 
 def _cell(name: str, values: Sequence[float], rests_on: str) -> Cell:
@@ -121,7 +121,7 @@ def cost_over_price() -> Sequence[Cell]:
         price = price_at(sold_as, RENTED_ON.isoformat())
         listed = READ_TO_WRITTEN * price.price_in_usd_per_mtok + price.price_out_usd_per_mtok
         listed /= READ_TO_WRITTEN + 1.0
-        costs = [usd_per_mtok(shape, assumed) / listed for assumed in assumptions()]
+        costs = [blended_usd_per_mtok(shape, assumed) / listed for assumed in assumptions()]
         cells.append(_cell(f"{name}: modelled cost over list price", costs, f"{sold_as} since {price.since}"))
     return cells
 
