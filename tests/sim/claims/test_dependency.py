@@ -1,0 +1,26 @@
+"""dependency: without an entry, and with a model that costs nothing, the dates change places."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from broken_claims import judged, medians, with_changes
+
+from sim.claims.dependency import CLAIM, NO_ENTRY, OWN
+
+FREE = [{"key": f"{OWN}.training_cost_usd", "value": 0.0}, {"key": f"{OWN}.teacher_output_mtok", "value": 0.0}]
+USELESS = [{"key": "models.own.theta", "value": -4.0}]
+
+
+def test_without_an_entry_the_gain_is_that_of_the_control(tmp_path: Path) -> None:
+    found = medians(judged(with_changes(CLAIM, before=NO_ENTRY, after=NO_ENTRY), tmp_path))
+    assert found["gain"] == pytest.approx(found["gain_no_entry"])
+
+
+def test_a_useless_model_is_not_built_and_a_free_one_is(tmp_path: Path) -> None:
+    useless = judged(with_changes(CLAIM, USELESS), tmp_path / "useless")
+    assert useless.verdict == "not supported"
+    free = judged(with_changes(CLAIM, FREE), tmp_path / "free")
+    assert medians(free)["gain"] > max(0.0, medians(useless)["gain"])
+    assert free.verdict != "not supported"
