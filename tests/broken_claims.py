@@ -1,4 +1,4 @@
-"""Shared by the tests of claims: a claim, or one of its parts, judged on few draws, as stated or with something broken."""
+"""Shared by the tests of claims: one of their parts, judged on few draws, as stated or with something broken."""
 
 from __future__ import annotations
 

@@ -19,7 +19,9 @@ LEAST_ROWS, LEAST_DOSES = 4, 3
 Z = 1.959963984540054
 
 
-def asymptote(name: str, doses: Sequence[float], values: Sequence[float], stderrs: Sequence[float], rests_on: str) -> Cell | None:
+def asymptote(
+    name: str, doses: Sequence[float], values: Sequence[float], stderrs: Sequence[float], rests_on: str
+) -> Cell | None:
     """The asymptote with its 95% interval; None for fewer than four rows or three different positive doses.
 
     Args:

@@ -106,7 +106,8 @@ SWEEP: dict[str, Any] = {
         *_abilities("copy", "copy"),
         *_abilities("frontier", "frontier"),
         *(
-            {"kind": "provider", "name": f"share_{name}", "provider": name, "column": "share_of_tokens", "window_days": 365}
+            {"kind": "provider", "name": f"share_{name}", "provider": name, "column": "share_of_tokens",
+             "window_days": 365}
             for name in ("copier", "host-a", "host-b")
         ),
         _books("attack_usd", "copier", "research_usd"),
@@ -120,7 +121,7 @@ SWEEP: dict[str, Any] = {
 
 
 def gap_closed(arm: str) -> Any:
-    """Share of the gap between the copier's own model and the frontier that the copy closes, mean of three year ends."""
+    """Share of the gap from the copier's own model to the frontier that the copy closes, mean of three year ends."""
 
     def of(arms: Arms) -> float:
         start = arms[f"start@{arm}"]
@@ -140,7 +141,7 @@ def open_share(arms: Arms) -> float:
 CLAIM = Claim(
     name="attack",
     sentence="A central model can be copied cheaply by querying it, and the market ends decentralised and open.",
-    hypothesis="Share of the gap that a copy closes, its cost over the teacher's research, open supply's share of tokens.",
+    hypothesis="Share of the gap that a copy closes; its cost over the teacher's research; tokens of open supply.",
     criterion=(
         "A copier closes 90% of the gap for under 10% of what the teacher's training costs, against a provider that defends "
         "itself, and open supply has over 50% of the tokens in year five; all in at least nine draws of ten. Measured: "
@@ -154,10 +155,10 @@ CLAIM = Claim(
     experiments=(
         Experiment(
             name="attack_and_defence",
-            says="A provider that researches and defends itself, a copier that publishes its copies, two hosts; five years",
+            says="A provider that defends itself, a copier that publishes its copies, two hosts; five years",
             sweep=SWEEP,
             scores=(
-                Score("gap_closed", "fraction", "of the gap to the frontier, mean of three year ends", gap_closed("defended")),
+                Score("gap_closed", "fraction", "of the gap to the frontier, three year ends", gap_closed("defended")),
                 Score("cost_share", "ratio", "paid for copying over the teacher's research, five years",
                       lambda arms: arms["attack_usd@defended"] / arms["teacher_usd@defended"]),
                 Score("open_share", "fraction", "of tokens at open supply, year five", open_share),
@@ -171,12 +172,12 @@ CLAIM = Claim(
                       lambda arms: 1.0 - arms["surplus@defended"] / arms["surplus@undefended"]),
                 Score("gap_undefended_less", "fraction", "gap closed without a defence less that with it",
                       lambda arms: gap_closed("undefended")(arms) - gap_closed("defended")(arms)),
-                Score("gap_closed_nothing", "fraction", "gap closed where a token teaches nothing", gap_closed("nothing")),
+                Score("gap_closed_nothing", "fraction", "where a token teaches nothing", gap_closed("nothing")),
             ),
             criteria=(
                 Criterion("copied", "the copy closes 90% of the gap", "gap_closed", "above", GAP),
                 Criterion("cheap", "for under 10% of the teacher's research", "cost_share", "below", COST_SHARE),
-                Criterion("open", "open supply has over half of the tokens in year five", "open_share", "above", OPEN_SHARE),
+                Criterion("open", "open supply has over half of the tokens", "open_share", "above", OPEN_SHARE),
             ),
             controls=(
                 Control("defence_off", "without a defence the copy is no worse",
@@ -189,7 +190,7 @@ CLAIM = Claim(
     measurements=(
         Measurement(
             name="doses",
-            says="How much of the way from an untrained student to its teacher endless queries go, by what the teacher gave",
+            says="How far endless queries bring an untrained student to its teacher, by what the teacher gave",
             unit="share of the gap",
             cells=gaps_closed,
             criterion=Criterion("most", "over 90% of the gap", "gap", "above", GAP),
@@ -201,6 +202,6 @@ CLAIM = Claim(
     evidence=(
         Evidence("measured", "data/measured/small_worlds.csv and doses_language.csv: small models on one machine"),
         Evidence("assumed", "kappa, the curve, accounts, detection, research, the preference for the closed provider"),
-        Evidence("cited", "an alleged campaign of February 2026: 24,000 accounts, over 16 million exchanges (scale alone)"),
+        Evidence("cited", "an alleged campaign of February 2026: 24,000 accounts, over 16 million exchanges"),
     ),
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""ceiling: imitation gives short-term gains, but a student does not surpass its teacher, and who only distils falls behind."""
+"""ceiling: a student never surpasses its teacher, and a lab that only distils is overtaken."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ SWEEP: dict[str, Any] = {
     "scenario": "distil_or_train",
     "arms": [
         {"name": "distils", "says": "one lab trains from scratch, the other distils its models"},
-        {"name": "weak", "says": "the same, but training from scratch gives nothing better", "changes": NOTHING_TO_TEACH},
+        {"name": "weak", "says": "training from scratch gives nothing better", "changes": NOTHING_TO_TEACH},
         {"name": "neither", "says": "one lab trains from scratch, the other does nothing", "changes": NO_STUDENTS},
     ],
     "parameters": [
@@ -199,11 +199,12 @@ CLAIM = Claim(
             says="Two labs that are alike on day 0: one trains every model from scratch, the other distils them",
             sweep=SWEEP,
             scores=(
-                Score("ahead", "10^9 USD", "discounted profit of distilling less training, ten years", ahead("distils")),
+                Score("ahead", "10^9 USD", "profit of distilling less training, ten years", ahead("distils")),
                 Score("ahead_two_years", "10^9 USD", "the same after two years", ahead("distils", "_2")),
                 Score("ability_ahead", "logits", "student less teacher in the end",
                       lambda arms: arms["distilled_theta@distils"] - arms["trained_theta@distils"]),
-                Score("distiller_share", "fraction", "of dollars in year ten", lambda arms: arms["distiller_share@distils"]),
+                Score("distiller_share", "fraction", "of dollars, year ten",
+                      lambda arms: arms["distiller_share@distils"]),
                 Score("distilling_pays", "10^9 USD", "discounted profit of distilling over doing nothing",
                       lambda arms: (arms["distiller@distils"] - arms["distiller@neither"]) / 1e9),
                 Score("ahead_weak", "10^9 USD", "distilling less training where training gives nothing", ahead("weak")),
@@ -220,7 +221,7 @@ CLAIM = Claim(
     measurements=(
         Measurement(
             name="sampled_teachers",
-            says="Students of small teachers that sampled what they wrote, at endless queries, sampled and greedy apart",
+            says="Students of small teachers that sampled what they wrote, at endless queries; both decodings",
             unit="difference of shares",
             cells=sampled_teachers,
             criterion=NOT_ABOVE,
@@ -251,7 +252,7 @@ CLAIM = Claim(
     ),
     evidence=(
         Evidence("measured", "data/measured/small_worlds.csv and doses_language.csv: small models on one machine"),
-        Evidence("cited", "data/distillation_scaling_points.csv: published runs under teachers of known loss (the control)"),
+        Evidence("cited", "data/distillation_scaling_points.csv: published runs under weak teachers"),
         Evidence("assumed", "what research yields and costs, the student's curve, tastes and market"),
     ),
 )  # fmt: skip

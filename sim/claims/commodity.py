@@ -15,7 +15,11 @@ NOBODY_DISTILS = [
     {"key": "providers.follower.lab.students.follower.first_day", "value": None},
     {"key": "providers.host.lab.students.hosted.first_day", "value": None},
 ]
-COSTS = {"lab.offers.frontier": (0.3, 1.5), "follower.offers.follower": (0.15, 0.75), "host.offers.hosted": (0.15, 0.75)}
+COSTS = {  # USD per Mtok in and out, as the scenario has them
+    "lab.offers.frontier": (0.3, 1.5),
+    "follower.offers.follower": (0.15, 0.75),
+    "host.offers.hosted": (0.15, 0.75),
+}
 
 
 def _costs_of_year(year: int) -> dict[str, Any]:
@@ -23,7 +27,10 @@ def _costs_of_year(year: int) -> dict[str, Any]:
     changes = [
         {
             "key": f"providers.{offer}.cost",
-            "value": {"kind": "stated", "input_usd_per_mtok": input_usd * 0.5**year, "output_usd_per_mtok": output_usd * 0.5**year},
+            "value": {
+                "kind": "stated", "input_usd_per_mtok": input_usd * 0.5**year,
+                "output_usd_per_mtok": output_usd * 0.5**year,
+            },
         }
         for offer, (input_usd, output_usd) in COSTS.items()
     ]  # fmt: skip
@@ -84,7 +91,7 @@ def kept(arm: str) -> Any:
 CLAIM = Claim(
     name="commodity",
     sentence="Students mimic cheaply, so differentiation moves to integration and price, and a price war follows.",
-    hypothesis="Year-five margin of the market with distillation over that without; largest fall of posted prices in 90 days.",
+    hypothesis="Year-five margin with distillation over that without; largest fall of posted prices within 90 days.",
     criterion=(
         "The year-five margin is at most half of that without distillation, and the posted prices of the offers of day 0 "
         "fall by at least 25% within some 90 days while their costs stand still; both in at least nine draws of ten."
@@ -98,7 +105,7 @@ CLAIM = Claim(
     experiments=(
         Experiment(
             name="price_war",
-            says="A lab that goes on researching, two rivals who distil or do not, and costs of serving that stand or fall",
+            says="A lab that researches, two rivals who distil or do not, and costs of serving that stand or fall",
             sweep=SWEEP,
             scores=(
                 Score("margin_kept", "ratio", "year-five margin with distillation over that without", kept("copied")),
@@ -114,7 +121,7 @@ CLAIM = Claim(
                       lambda arms: arms["fall@alone"]),
             ),
             criteria=(
-                Criterion("halved", "the margin is at most half of that without distillation", "margin_kept", "below", HALF),
+                Criterion("halved", "at most half of the margin without distillation", "margin_kept", "below", HALF),
                 Criterion("war", "posted prices fall by a quarter within 90 days", "largest_fall", "above", QUARTER),
             ),
             controls=(
@@ -127,6 +134,6 @@ CLAIM = Claim(
     ),
     evidence=(
         Evidence("assumed", "research, students' curves and how they get cheaper, difficulty, tastes and costs"),
-        Evidence("cited", "a fixed quality's price fell by 9 to 900 times a year (Epoch AI), costs included; not fitted"),
+        Evidence("cited", "a fixed quality's price fell by 9 to 900 times a year (Epoch AI), costs included"),
     ),
 )  # fmt: skip

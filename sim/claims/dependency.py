@@ -64,7 +64,8 @@ SWEEP: dict[str, Any] = {
         {"kind": "books", "name": "npv", "provider": "platform", "column": "profit_usd", "take": "sum",
          "window_days": DAYS, "discount_per_year": RATE_PER_YEAR},
         {"kind": "offer", "name": "resold", "offer": "editor", "column": "mtok", "take": "sum", "window_days": 365},
-        {"kind": "offer", "name": "entered", "offer": "frontier-editor", "column": "share_of_tokens", "window_days": 365},
+        {"kind": "offer", "name": "entered", "offer": "frontier-editor", "column": "share_of_tokens",
+         "window_days": 365},
     ],
     "timeout_s": 300,
 }  # fmt: skip
@@ -82,7 +83,7 @@ def gain(early: str = "before", late: str = "after") -> Any:
 CLAIM = Claim(
     name="dependency",
     sentence="A platform on a partner's model must build its own before the partner enters its business.",
-    hypothesis="Net present value for the platform of an own model a year before the supplier's entry, less that of one after.",
+    hypothesis="Net present value of an own model a year before the supplier's entry, less that of one after.",
     criterion=(
         "NPV(build a year before the supplier's entry) - NPV(build after) is above 0 (15% a year, six years), in at least "
         "nine draws of ten."
@@ -101,7 +102,7 @@ CLAIM = Claim(
             scores=(
                 Score("gain", "10^6 USD", "of building a year before the entry over building after", gain()),
                 Score("gain_first", "10^6 USD", "of building on day 0 over building after", gain("first")),
-                Score("gain_over_never", "10^6 USD", "of building a year before over never building", gain("before", "never")),
+                Score("gain_over_never", "10^6 USD", "of a year before over never building", gain("before", "never")),
                 Score("gain_scratch", "10^6 USD", "of training from scratch a year before over doing so after",
                       gain("scratch_before", "scratch_after")),
                 Score("gain_no_entry", "10^6 USD", "of the earlier date where nobody enters",

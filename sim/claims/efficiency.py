@@ -215,7 +215,7 @@ AMPLE_DATA = (
 CLAIM = Claim(
     name="efficiency",
     sentence="Training from a trainer is faster and cheaper than capital-intensive frontier training.",
-    hypothesis="Cost of a student over the cost of the same quality without a teacher, marginal and with the teacher amortised.",
+    hypothesis="Cost of a student over that of the same quality without a teacher, marginal and amortised.",
     criterion=(
         "The cost ratio is under .5 at equal quality, both marginal and with the teacher amortised: in published runs where "
         "data are scarce, in small worlds, and between two blocs of which the second stays within .3 logits of the first, "
@@ -230,7 +230,7 @@ CLAIM = Claim(
     experiments=(
         Experiment(
             name="two_blocs",
-            says="A bloc rich in capital that researches, and one that distils it, exported to or restricted; five years",
+            says="A bloc rich in capital that researches, and one that distils; export free or restricted",
             sweep=SWEEP,
             scores=(
                 Score("cost", "ratio", "what the second bloc paid over what the first one did", cost("exported")),
@@ -285,7 +285,7 @@ CLAIM = Claim(
     ),
     evidence=(
         Evidence("cited", "data/distillation_scaling_points.csv and the supervised law of arXiv 2502.08606"),
-        Evidence("assumed", "teachers' sizes (twenty tokens a parameter), ten students each; the blocs' research and curves"),
+        Evidence("assumed", "teachers' sizes (twenty tokens a parameter), ten students each; research and curves"),
         Evidence("measured", "data/measured/small_worlds.csv: small models on one machine"),
     ),
 )  # fmt: skip

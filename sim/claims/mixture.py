@@ -63,7 +63,8 @@ def assumptions() -> tuple[Assumed, ...]:
 
     batch, context, share = between(1, 16, 512), between(2, 1000, 16000), between(3, 0.15, 0.4)
     return tuple(
-        Assumed(float(0.25 + 0.5 * unit[k, 0]), round(batch[k]), round(context[k]), float(share[k])) for k in range(DRAWS)
+        Assumed(float(0.25 + 0.5 * unit[k, 0]), round(batch[k]), round(context[k]), float(share[k]))
+        for k in range(DRAWS)
     )
 
 
@@ -86,7 +87,8 @@ def blended_usd_per_mtok(shape: Shape, assumed: Assumed) -> float:
 
 def dense_over_mixture(mixture: Shape, assumed: Assumed) -> float:
     """Cost of the dense model of equal quality over the mixture's."""
-    return blended_usd_per_mtok(dense_of(mixture, assumed.equivalence), assumed) / blended_usd_per_mtok(mixture, assumed)
+    dense = dense_of(mixture, assumed.equivalence)
+    return blended_usd_per_mtok(dense, assumed) / blended_usd_per_mtok(mixture, assumed)
 
 
 def _cell(name: str, values: Sequence[float], rests_on: str) -> Cell:
@@ -167,7 +169,9 @@ def flagged_otherwise() -> Sequence[Cell]:
 
 COPIER: dict[str, Any] = {
     "offer": "rival", "teacher_offer": "mixture",
-    "source": {"kind": "accounts", "accounts": 2000, "output_mtok": 5000, "most_days": 60, "requests_per_account_day": 60},
+    "source": {
+        "kind": "accounts", "accounts": 2000, "output_mtok": 5000, "most_days": 60, "requests_per_account_day": 60,
+    },
     "curve": {"kind": "parametric", "asymptote_logits": -0.1, "scale_mtok": 300}, "waits": False,
     "training_cost_usd": 5e6, "training_days": 30, "first_day": 30, "every_days": 91.25,
 }  # fmt: skip
@@ -242,7 +246,7 @@ CLAIM = Claim(
     experiments=(
         Experiment(
             name="withholding",
-            says="A lab with a dense teacher and a mixture distilled from it, and a rival that distils the best on sale",
+            says="A lab with a dense teacher and a mixture made of it, and a rival that distils the best on sale",
             sweep=SWEEP,
             scores=(
                 Score("pays", "fraction", "profit gained by holding the teacher back", withheld_over_sold()),
@@ -284,6 +288,6 @@ CLAIM = Claim(
     ),
     evidence=(
         Evidence("cited", "shapes as published with the weights; data/epoch_distilled_models.csv; data/prices.csv"),
-        Evidence("assumed", "equal quality, batch, context, share of peak; abilities, the rival's curve, tastes, market"),
+        Evidence("assumed", "equal quality, batch, context, share of peak; abilities, the rival's curve, tastes"),
     ),
 )  # fmt: skip

@@ -39,7 +39,8 @@ def small(seconds: float, budgets: tuple[int, ...]) -> pd.DataFrame:
         for seed in range(4)
         for budget in budgets
     ]
-    taught = [base | {"method": "full", "seed": seed, "training_tokens": 1000, "training_s": seconds} for seed in range(4)]
+    full = base | {"method": "full", "training_tokens": 1000, "training_s": seconds}
+    taught = [full | {"seed": seed} for seed in range(4)]
     return pd.DataFrame([*scratch, *taught])
 
 
