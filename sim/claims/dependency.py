@@ -85,14 +85,14 @@ CLAIM = Claim(
     sentence="A platform on a partner's model must build its own before the partner enters its business.",
     hypothesis="Net present value of an own model a year before the supplier's entry, less that of one after.",
     criterion=(
-        "NPV(build a year before the supplier's entry) - NPV(build after) is above 0 (15% a year, six years), in at least "
-        "nine draws of ten."
+        "NPV(build a year before the supplier's entry) - NPV(build after) is above 0 (15% a year, six years), in at "
+        "least nine draws of ten."
     ),
     by_construction=(
         "A platform without another source would have to build, so public weights stand by as a second source, of an "
-        "ability that is drawn. Entry and cut are the supplier's own decisions by net present value, and may not come. An "
-        "own model may pay for other reasons than the entry: without entry, and with a long contract, building early must "
-        "not pay."
+        "ability that is drawn. Entry and cut are the supplier's own decisions by net present value, and may not come. "
+        "An own model may pay for other reasons than the entry: without entry, and with a long contract, building "
+        "early must not pay."
     ),
     experiments=(
         Experiment(
