@@ -9,7 +9,7 @@ from sim.claims.claim import Arms, Claim, Control, Criterion, Evidence, Experime
 DAYS, RATE_PER_YEAR = 2190, 0.15
 ENTRY_DAY = 910  # decided on day 730, 180 days before
 BUILD_DAYS = 180
-FIRST, BEFORE, AFTER = BUILD_DAYS, ENTRY_DAY - 365, ENTRY_DAY + BUILD_DAYS  # days on which the own model is on sale
+BEFORE, AFTER = ENTRY_DAY - 365, ENTRY_DAY + BUILD_DAYS  # days on which the own model comes on sale
 
 OWN = "providers.platform.lab.releases.editor-own"
 NO_ENTRY = [{"key": "providers.lab.forward_entry", "value": None}]
@@ -33,12 +33,9 @@ SWEEP: dict[str, Any] = {
     "arms": [
         {"name": "before", "says": "the own model is on sale a year before the entry", "changes": _built(BEFORE)},
         {"name": "after", "says": "it is begun on the day of the entry", "changes": _built(AFTER)},
-        {"name": "first", "says": "it is begun on day 0", "changes": _built(FIRST)},
         {"name": "never", "says": "there is no own model", "changes": _built(None)},
-        {"name": "scratch_before", "says": "trained from scratch, a year before the entry",
+        {"name": "scratch", "says": "trained from scratch, a year before the entry",
          "changes": [*_built(BEFORE), *FROM_SCRATCH]},
-        {"name": "scratch_after", "says": "trained from scratch, begun on the day of the entry",
-         "changes": [*_built(AFTER), *FROM_SCRATCH]},
         {"name": "before_no_entry", "says": "the supplier never thinks of entering",
          "changes": [*_built(BEFORE), *NO_ENTRY]},
         {"name": "after_no_entry", "changes": [*_built(AFTER), *NO_ENTRY]},
@@ -101,10 +98,9 @@ CLAIM = Claim(
             sweep=SWEEP,
             scores=(
                 Score("gain", "10^6 USD", "of building a year before the entry over building after", gain()),
-                Score("gain_first", "10^6 USD", "of building on day 0 over building after", gain("first")),
                 Score("gain_over_never", "10^6 USD", "of a year before over never building", gain("before", "never")),
-                Score("gain_scratch", "10^6 USD", "of training from scratch a year before over doing so after",
-                      gain("scratch_before", "scratch_after")),
+                Score("gain_scratch", "10^6 USD", "of training from scratch a year before over never building",
+                      gain("scratch", "never")),
                 Score("gain_no_entry", "10^6 USD", "of the earlier date where nobody enters",
                       gain("before_no_entry", "after_no_entry")),
                 Score("gain_contract", "10^6 USD", "of the earlier date under a long contract",
