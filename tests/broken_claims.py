@@ -27,10 +27,11 @@ def measured_part(claim: Claim, name: str) -> Claim:
     return replace(claim, experiments=(), measurements=tuple(part for part in claim.measurements if part.name == name))
 
 
-def with_changes(claim: Claim, changes: Changes = (), **by_arm: Changes) -> Claim:
+def with_changes(claim: Claim, changes: Changes = (), arms: Sequence[str] = (), **by_arm: Changes) -> Claim:
     """The simulated part of a claim with changes made to its base, and more changes to some arms after their own.
 
-    A parameter whose path a change touches varies no more.
+    A parameter whose path a change touches varies no more. With `arms`, the others are not run: quicker, and what is
+    made of them has no score.
     """
     (part,) = claim.experiments
     sweep = dict(part.sweep)
@@ -40,7 +41,9 @@ def with_changes(claim: Claim, changes: Changes = (), **by_arm: Changes) -> Clai
     names = {arm["name"] for arm in sweep["arms"]}
     assert set(by_arm) <= names, f"no such arm: {set(by_arm) - names}"
     sweep["arms"] = [
-        {**arm, "changes": [*arm.get("changes", []), *by_arm.get(arm["name"], [])]} for arm in sweep["arms"]
+        {**arm, "changes": [*arm.get("changes", []), *by_arm.get(arm["name"], [])]}
+        for arm in sweep["arms"]
+        if arm["name"] in (arms or names)
     ]
     return replace(simulated(claim), experiments=(replace(part, sweep=sweep),))
 

@@ -125,9 +125,7 @@ def gap_closed(arm: str) -> Any:
 
     def of(arms: Arms) -> float:
         start = arms[f"start@{arm}"]
-        shares = [
-            (arms[f"copy_{day}@{arm}"] - start) / (arms[f"frontier_{day}@{arm}"] - start) for day in YEAR_ENDS
-        ]
+        shares = [(arms[f"copy_{day}@{arm}"] - start) / (arms[f"frontier_{day}@{arm}"] - start) for day in YEAR_ENDS]
         return sum(shares) / len(shares)
 
     return of
@@ -143,14 +141,15 @@ CLAIM = Claim(
     sentence="A central model can be copied cheaply by querying it, and the market ends decentralised and open.",
     hypothesis="Share of the gap that a copy closes; its cost over the teacher's research; tokens of open supply.",
     criterion=(
-        "A copier closes 90% of the gap for under 10% of what the teacher's training costs, against a provider that defends "
-        "itself, and open supply has over 50% of the tokens in year five; all in at least nine draws of ten. Measured: "
-        "endless queries close over 90% of the gap in most cells."
+        "A copier closes 90% of the gap for under 10% of what the teacher's training costs, against a provider that "
+        "defends itself, and open supply has over 50% of the tokens in year five; all in at least nine draws of ten. "
+        "Measured: endless queries close over 90% of the gap in most cells."
     ),
     by_construction=(
-        "How much a token teaches (kappa) and the curve are inputs and decide much: both vary widely and their flips are "
-        "shown. The number of accounts is the copier's choice, detection and regime the provider's. Hosts are near cost and "
-        "two, so that open supply is not made to win by their number. Where a token teaches nothing there must be no copy."
+        "How much a token teaches (kappa) and the curve are inputs and decide much: both vary widely and their flips "
+        "are shown. The number of accounts is the copier's choice, detection and regime the provider's. Hosts are near "
+        "cost and two, so that open supply is not made to win by their number. Where a token teaches nothing there "
+        "must be no copy."
     ),
     experiments=(
         Experiment(
@@ -196,7 +195,7 @@ CLAIM = Claim(
             criterion=Criterion("most", "over 90% of the gap", "gap", "above", GAP),
             wants="most",
             least_cells=4,
-            missing="three doses of each regime in two seeds or more: undercut distill worlds --study doses",
+            missing="a second world, or the language model at three doses: undercut distill worlds --study doses",
         ),
     ),
     evidence=(

@@ -183,15 +183,15 @@ CLAIM = Claim(
         "distils less that of one that trains from scratch, after ten years."
     ),
     criterion=(
-        "The upper bound of the asymptote of student less teacher is at most one point in every measured cell, greedy and "
-        "sampled teachers apart; and the discounted profit (15% a year) of distilling alone less that of training from "
-        "scratch is negative after ten years, in at least nine draws of ten."
+        "The upper bound of the asymptote of student less teacher is at most one point in every measured cell, greedy "
+        "and sampled teachers apart; and the discounted profit (15% a year) of distilling alone less that of training "
+        "from scratch is negative after ten years, in at least nine draws of ten."
     ),
     by_construction=(
-        "No curve is capped at the teacher: measured asymptotes are fitted freely, and the simulated one is drawn from .6 "
-        "logits below to .4 above. Both labs are alike on day 0, so that neither leads by how the market begins. Asymptotes "
-        "rest on an assumed exponent of one half. A weak teacher must be passed, else the test could not see a student "
-        "above its teacher."
+        "No curve is capped at the teacher: measured asymptotes are fitted freely, and the simulated one is drawn from "
+        ".6 logits below to .4 above. Both labs are alike on day 0, so that neither leads by how the market begins. "
+        "Asymptotes rest on an assumed exponent of one half. A weak teacher must be passed, else the test could not "
+        "see a student above its teacher."
     ),
     experiments=(
         Experiment(

@@ -93,14 +93,15 @@ CLAIM = Claim(
     sentence="Students mimic cheaply, so differentiation moves to integration and price, and a price war follows.",
     hypothesis="Year-five margin with distillation over that without; largest fall of posted prices within 90 days.",
     criterion=(
-        "The year-five margin is at most half of that without distillation, and the posted prices of the offers of day 0 "
-        "fall by at least 25% within some 90 days while their costs stand still; both in at least nine draws of ten."
+        "The year-five margin is at most half of that without distillation, and the posted prices of the offers of day "
+        "0 fall by at least 25% within some 90 days while their costs stand still; both in at least nine draws of ten."
     ),
     by_construction=(
-        "Where nobody distils a rival still sells its own weaker model, so that the lab is no monopolist by construction. "
-        "Prices are those of the offers of day 0, whose costs do not move: that a student is cheaper to serve is no fall. "
-        "The first 180 days, in which owners find their prices, do not count. That the difference moves to integration is "
-        "not tested: the share of what is left rises mechanically where margins on models fall."
+        "Where nobody distils a rival still sells its own weaker model, so that the lab is no monopolist by "
+        "construction. Prices are those of the offers of day 0, whose costs do not move: that a student is cheaper to "
+        "serve is no fall. The first 180 days, in which owners find their prices, do not count. That the difference "
+        "moves to integration is not tested: the share of what is left rises mechanically where margins on models "
+        "fall."
     ),
     experiments=(
         Experiment(

@@ -9,7 +9,7 @@ from sim.claims.claim import Arms, Claim, Control, Criterion, Evidence, Experime
 DAYS, RATE_PER_YEAR = 2190, 0.15
 ENTRY_DAY = 910  # decided on day 730, 180 days before
 BUILD_DAYS = 180
-FIRST, BEFORE, AFTER = BUILD_DAYS, ENTRY_DAY - 365, ENTRY_DAY + BUILD_DAYS  # days on which the own model is on sale
+BEFORE, AFTER = ENTRY_DAY - 365, ENTRY_DAY + BUILD_DAYS  # days on which the own model comes on sale
 
 OWN = "providers.platform.lab.releases.editor-own"
 NO_ENTRY = [{"key": "providers.lab.forward_entry", "value": None}]
@@ -33,12 +33,9 @@ SWEEP: dict[str, Any] = {
     "arms": [
         {"name": "before", "says": "the own model is on sale a year before the entry", "changes": _built(BEFORE)},
         {"name": "after", "says": "it is begun on the day of the entry", "changes": _built(AFTER)},
-        {"name": "first", "says": "it is begun on day 0", "changes": _built(FIRST)},
         {"name": "never", "says": "there is no own model", "changes": _built(None)},
-        {"name": "scratch_before", "says": "trained from scratch, a year before the entry",
+        {"name": "scratch", "says": "trained from scratch, a year before the entry",
          "changes": [*_built(BEFORE), *FROM_SCRATCH]},
-        {"name": "scratch_after", "says": "trained from scratch, begun on the day of the entry",
-         "changes": [*_built(AFTER), *FROM_SCRATCH]},
         {"name": "before_no_entry", "says": "the supplier never thinks of entering",
          "changes": [*_built(BEFORE), *NO_ENTRY]},
         {"name": "after_no_entry", "changes": [*_built(AFTER), *NO_ENTRY]},
@@ -85,14 +82,14 @@ CLAIM = Claim(
     sentence="A platform on a partner's model must build its own before the partner enters its business.",
     hypothesis="Net present value of an own model a year before the supplier's entry, less that of one after.",
     criterion=(
-        "NPV(build a year before the supplier's entry) - NPV(build after) is above 0 (15% a year, six years), in at least "
-        "nine draws of ten."
+        "NPV(build a year before the supplier's entry) - NPV(build after) is above 0 (15% a year, six years), in at "
+        "least nine draws of ten."
     ),
     by_construction=(
         "A platform without another source would have to build, so public weights stand by as a second source, of an "
-        "ability that is drawn. Entry and cut are the supplier's own decisions by net present value, and may not come. An "
-        "own model may pay for other reasons than the entry: without entry, and with a long contract, building early must "
-        "not pay."
+        "ability that is drawn. Entry and cut are the supplier's own decisions by net present value, and may not come. "
+        "An own model may pay for other reasons than the entry: without entry, and with a long contract, building "
+        "early must not pay."
     ),
     experiments=(
         Experiment(
@@ -101,10 +98,9 @@ CLAIM = Claim(
             sweep=SWEEP,
             scores=(
                 Score("gain", "10^6 USD", "of building a year before the entry over building after", gain()),
-                Score("gain_first", "10^6 USD", "of building on day 0 over building after", gain("first")),
                 Score("gain_over_never", "10^6 USD", "of a year before over never building", gain("before", "never")),
-                Score("gain_scratch", "10^6 USD", "of training from scratch a year before over doing so after",
-                      gain("scratch_before", "scratch_after")),
+                Score("gain_scratch", "10^6 USD", "of training from scratch a year before over never building",
+                      gain("scratch", "never")),
                 Score("gain_no_entry", "10^6 USD", "of the earlier date where nobody enters",
                       gain("before_no_entry", "after_no_entry")),
                 Score("gain_contract", "10^6 USD", "of the earlier date under a long contract",

@@ -217,15 +217,15 @@ CLAIM = Claim(
     sentence="Training from a trainer is faster and cheaper than capital-intensive frontier training.",
     hypothesis="Cost of a student over that of the same quality without a teacher, marginal and amortised.",
     criterion=(
-        "The cost ratio is under .5 at equal quality, both marginal and with the teacher amortised: in published runs where "
-        "data are scarce, in small worlds, and between two blocs of which the second stays within .3 logits of the first, "
-        "in at least nine draws of ten."
+        "The cost ratio is under .5 at equal quality, both marginal and with the teacher amortised: in published runs "
+        "where data are scarce, in small worlds, and between two blocs of which the second stays within .3 logits of "
+        "the first, in at least nine draws of ten."
     ),
     by_construction=(
-        "Marginal accounting alone would decide it: a teacher that is there and paid for by others is cheap. So its training "
-        "is charged too, a tenth of it to each student, or by what the second bloc buys of all that the first one sells. "
-        "Quality is held: a cheap student that stays behind does not count. Where the student has ample data the saving "
-        "must vanish, and where a token teaches nothing the second bloc must stay behind."
+        "Marginal accounting alone would decide it: a teacher that is there and paid for by others is cheap. So its "
+        "training is charged too, a tenth of it to each student, or by what the second bloc buys of all that the first "
+        "one sells. Quality is held: a cheap student that stays behind does not count. Where the student has ample "
+        "data the saving must vanish, and where a token teaches nothing the second bloc must stay behind."
     ),
     experiments=(
         Experiment(
@@ -278,8 +278,8 @@ CLAIM = Claim(
             criterion=NOT_HALF,
             least_cells=4,
             missing=(
-                "students from scratch at two training budgets or more; all shipped ones were trained on as many tokens, "
-                "which makes their cost equal"
+                "students from scratch at two training budgets or more; all shipped ones were trained on as many "
+                "tokens, which makes their cost equal"
             ),
         ),
     ),

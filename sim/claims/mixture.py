@@ -75,9 +75,14 @@ def dense_of(mixture: Shape, equivalence: float) -> Shape:
     return replace(mixture, active_params=params, total_params=params, layers=layers)
 
 
+@functools.cache
+def _rent_usd_per_hour() -> float:
+    return rent_at(DEVICE, RENTED_ON).usd_per_hour
+
+
 def blended_usd_per_mtok(shape: Shape, assumed: Assumed) -> float:
     """A blended token on the fewest accelerators, 1, 2, 4, ..., that hold model and batch."""
-    device, rent = accelerator(DEVICE), rent_at(DEVICE, RENTED_ON).usd_per_hour
+    device, rent = accelerator(DEVICE), _rent_usd_per_hour()
     serving = Serving(assumed.batch, assumed.context_tokens, prefill_efficiency=assumed.peak_share)
     while not fits(shape, device, serving):
         serving = replace(serving, accelerators=2 * serving.accelerators)
@@ -228,20 +233,20 @@ CLAIM = Claim(
     name="mixture",
     sentence="What the public uses is an efficient mixture of experts distilled from a larger private dense model.",
     hypothesis=(
-        "Cost of serving a dense model of equal quality over a mixture's; profit gained by holding the dense teacher back; "
-        "share of public models that are taken to be distilled."
+        "Cost of serving a dense model of equal quality over a mixture's; profit gained by holding the dense teacher "
+        "back; share of public models that are taken to be distilled."
     ),
     criterion=(
         "A dense model of equal quality costs more than twice as much to serve as every published mixture, whatever is "
-        "assumed; holding the teacher back pays in at least nine draws of ten; and at least half of the public models are "
-        "flagged as distilled at medium confidence or more."
+        "assumed; holding the teacher back pays in at least nine draws of ten; and at least half of the public models "
+        "are flagged as distilled at medium confidence or more."
     ),
     by_construction=(
         "Equal quality is an assumption: a mixture counts as a dense model between active^.75 total^.25 and active^.25 "
-        "total^.75. Both have the same keys and values, so that attention does not decide, and the fewest accelerators that "
-        "hold them. At batch 1 a mixture must lose its advantage. Another offer cannot hurt its seller unless somebody "
-        "learns from it: where nobody copies, holding back must not pay. Epoch AI's list says who is distilled, not from "
-        "what, and rests mostly on inference."
+        "total^.75. Both have the same keys and values, so that attention does not decide, and the fewest accelerators "
+        "that hold them. At batch 1 a mixture must lose its advantage. Another offer cannot hurt its seller unless "
+        "somebody learns from it: where nobody copies, holding back must not pay. Epoch AI's list says who is "
+        "distilled, not from what, and rests mostly on inference."
     ),
     experiments=(
         Experiment(

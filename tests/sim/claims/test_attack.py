@@ -13,7 +13,7 @@ from sim.claims.attack import CLAIM, TEACHES_NOTHING
 
 
 def test_where_a_token_teaches_nothing_there_is_no_copy(tmp_path: Path) -> None:
-    broken = judged(with_changes(CLAIM, defended=TEACHES_NOTHING), tmp_path)
+    broken = judged(with_changes(CLAIM, arms=("defended",), defended=TEACHES_NOTHING), tmp_path)
     assert broken.verdict == "not supported"
     found = medians(broken)
     assert found["gap_closed"] == pytest.approx(0.0, abs=1e-3)

@@ -1,4 +1,4 @@
-"""commodity: without distillation nothing halves; without costs that fall its control has nothing to show."""
+"""commodity: without distillation nothing is lost, and with it something is."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sim.claims.commodity import CLAIM, NOBODY_DISTILS
 
 
 def test_nobody_distils_and_the_margin_is_that_without_distillation(tmp_path: Path) -> None:
-    broken = judged(with_changes(CLAIM, copied=NOBODY_DISTILS), tmp_path)
+    broken = judged(with_changes(CLAIM, arms=("copied", "alone"), copied=NOBODY_DISTILS), tmp_path)
     assert broken.verdict == "not supported"
     found = medians(broken)
     assert found["margin_kept"] == pytest.approx(1.0)
@@ -19,6 +19,6 @@ def test_nobody_distils_and_the_margin_is_that_without_distillation(tmp_path: Pa
 
 
 def test_distillation_costs_margin(tmp_path: Path) -> None:
-    found = medians(judged(with_changes(CLAIM), tmp_path))
+    found = medians(judged(with_changes(CLAIM, arms=("copied", "alone")), tmp_path))
     assert found["margin_kept"] < 0.98
     assert found["fixed_quality_price"] < 0.9

@@ -10,17 +10,19 @@ from broken_claims import judged, medians, with_changes
 from sim.claims.dependency import CLAIM, NO_ENTRY, OWN
 
 FREE = [{"key": f"{OWN}.training_cost_usd", "value": 0.0}, {"key": f"{OWN}.teacher_output_mtok", "value": 0.0}]
+DATES = ("before", "after", "before_no_entry", "after_no_entry")
 USELESS = [{"key": "models.own.theta", "value": -4.0}]
 
 
 def test_without_an_entry_the_gain_is_that_of_the_control(tmp_path: Path) -> None:
-    found = medians(judged(with_changes(CLAIM, before=NO_ENTRY, after=NO_ENTRY), tmp_path))
+    found = medians(judged(with_changes(CLAIM, arms=DATES, before=NO_ENTRY, after=NO_ENTRY), tmp_path))
     assert found["gain"] == pytest.approx(found["gain_no_entry"])
 
 
 def test_a_useless_model_is_not_built_and_a_free_one_is(tmp_path: Path) -> None:
-    useless = judged(with_changes(CLAIM, USELESS), tmp_path / "useless")
+    useless = judged(with_changes(CLAIM, USELESS, arms=("before", "after")), tmp_path / "useless")
     assert useless.verdict == "not supported"
-    free = judged(with_changes(CLAIM, FREE), tmp_path / "free")
+    assert useless.played[0].failed == 0
+    free = judged(with_changes(CLAIM, FREE, arms=("before", "after")), tmp_path / "free")
     assert medians(free)["gain"] > max(0.0, medians(useless)["gain"])
     assert free.verdict != "not supported"

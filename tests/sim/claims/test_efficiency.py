@@ -56,7 +56,7 @@ def test_small_students_are_held_against_those_from_scratch(
 
 
 def test_where_a_token_teaches_nothing_the_second_bloc_stays_behind(tmp_path: Path) -> None:
-    broken = judged(with_changes(CLAIM, exported=TEACHES_NOTHING), tmp_path)
+    broken = judged(with_changes(CLAIM, arms=("exported", "nothing"), exported=TEACHES_NOTHING), tmp_path)
     assert broken.verdict == "not supported"
     found = medians(broken)
     assert found["behind"] == pytest.approx(found["behind_nothing"])
