@@ -13,6 +13,7 @@ import simpy
 from sim.players.abilities import Abilities
 from sim.players.access import Gates
 from sim.players.schedule import Key, Schedule, afford_usd
+from sim.players.tokens import monthly_mtok, price_usd_per_mtok, sell_tokens
 from sim.scenario.scenario import Scenario
 from sim.scenario.students import Reinforcement
 from sim.world import ledger as books
@@ -56,19 +57,19 @@ class Judged:
             seller = board.owners[judge]
             if seller != name and not board.on_sale[judge]:
                 return None
-            ratio = self._gates.terms(seller).bulk_price_ratio
-            rate = board.cost[2, judge] if seller == name else board.price[2, judge] * ratio
-            tokens = float(part.judge_output_mtok * rate)
+            volume = monthly_mtok(part.judge_output_mtok, part.round_days)
+            rate = price_usd_per_mtok(board, judge, volume, self._gates.terms_of(judge).bulk_price_ratio)
+            tokens = part.judge_output_mtok * (float(board.cost[2, judge]) if seller == name else rate)
         if part.round_usd + tokens > afford_usd(floor, provider):
             floor.event("unaffordable", name, part.offer, 0.0, f"a round for {part.round_usd + tokens:.4g} USD")
             return None
         if part.round_usd:
             floor.pay(books.TRAINING, name, books.COMPUTE, part.round_usd, "", part.offer)
         if judge >= 0 and part.judge_output_mtok:
-            mtok, cost = part.judge_output_mtok, float(part.judge_output_mtok * board.cost[2, judge])
-            if seller != name:
-                floor.pay(books.TEACHER_TOKENS, name, seller, tokens, "", board.offers[judge], 0.0, mtok)
-            floor.pay(books.SERVING, seller, books.COMPUTE, cost, "", board.offers[judge])
+            if seller == name:
+                floor.pay(books.SERVING, name, books.COMPUTE, tokens, "", board.offers[judge])
+            else:
+                sell_tokens(floor, name, judge, part.judge_output_mtok, tokens)
         return part.round_usd + tokens
 
     def _round(self, name: str, part: Reinforcement, gain: float, spent: float) -> Generator[simpy.Event, None, None]:

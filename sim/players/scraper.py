@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sim.players.access import Terms, flag_probability, served_days
+from sim.players.access import Terms, served_days
 from sim.players.prospects import drawn
 from sim.scenario.access import USUAL_REQUESTS_PER_DAY, Lent, Scraped
 from sim.scenario.students import Student
@@ -53,7 +53,7 @@ class Plan:
         pace = terms.pace(self.pace)
         if self.lent is not None:
             pace = USUAL_REQUESTS_PER_DAY * (1.0 + pace / self.lent.usual_requests_per_day)
-        return flag_probability(terms.tau, pace)
+        return terms.flagged(pace)
 
     @property
     def opening_usd(self) -> float:
@@ -109,7 +109,7 @@ def largest_value(
     terms: Terms,
     worth: float,
     profit_usd_per_day: Callable[[float], float],
-    price_usd_per_mtok: float,
+    price_usd_per_mtok: Callable[[Plan], float],
     training_usd: float,
     budget_usd: float,
     annuity_days: float,
@@ -119,6 +119,7 @@ def largest_value(
     Args:
         worth: effective tokens a token.
         profit_usd_per_day: expected gain of profit after so much of effective tokens, in millions.
+        price_usd_per_mtok: what the accounts of a plan pay.
         budget_usd: what can be paid in all.
         annuity_days: days of profit that the horizon is worth today.
     """
@@ -131,7 +132,8 @@ def largest_value(
     ]  # fmt: skip
     mtok = np.array([plan.whole_mtok(terms) for plan in plans])
     fees = np.array([plan.opening_usd + plan.lending_usd(taken) for plan, taken in zip(plans, mtok, strict=True)])
-    cost = mtok * price_usd_per_mtok + fees + training_usd
+    price = np.array([price_usd_per_mtok(plan) for plan in plans])
+    cost = mtok * price + fees + training_usd
     nothing = Plan(0.0, source.paces[0], 0.0, None, source.campaign_days, 0.0)
     can = cost <= budget_usd
     if not can.any():

@@ -95,7 +95,8 @@ class Owners:
         if isinstance(provider.price, Tiers):
             tariff = tariff_by_class(provider.price, self._scenario.tasks)
             return [(offer, tariff) for offer in retail]
-        return [(offer, np.ones(board.class_count)) for offer in retail if (board.tariff[:, offer] != 1.0).any()]
+        ended = [offer for offer in retail if board.tiers[offer] is not None]
+        return [(offer, np.ones(board.class_count)) for offer in ended]
 
     def review(self, provider: Provider, day: float, subsidised: bool = False) -> list[Posting]:
         """The prices that an owner posts for those of its offers that are sold; `subsidised` in a campaign."""
