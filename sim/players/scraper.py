@@ -20,7 +20,7 @@ from sim.players.prospects import drawn
 from sim.scenario.access import USUAL_REQUESTS_PER_DAY, Lent, Scraped
 from sim.scenario.students import Student
 from sim.shared.units import TOKENS_PER_MTOK
-from sim.world.distillation import student_theta
+from sim.world.distillation import Published, student_theta
 
 DOSE_POINTS = 9  # at which the student's profit is computed; straight between them in ln(1 + dose/scale)
 SERVED_ALMOST = 1e-9  # of the wanted tokens: what rounding may leave
@@ -92,15 +92,18 @@ class Standing:
 
     Attributes:
         teacher, own: ability by class, shape (C,), logits.
+        published: the measured curves, where a student follows them.
     """
 
     teacher: np.ndarray
     own: np.ndarray
     effective_mtok: float
+    published: Published | None = None
 
     def theta(self, part: Student, more_mtok: float) -> np.ndarray:
         """Ability after so much more of effective tokens, shape (C,)."""
-        return student_theta(part.curve, self.teacher, self.own, self.effective_mtok + more_mtok)
+        dose = self.effective_mtok + more_mtok
+        return student_theta(part.curve, self.teacher, self.own, dose, self.published)
 
 
 def largest_value(

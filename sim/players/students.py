@@ -27,6 +27,7 @@ from sim.scenario.scenario import Scenario
 from sim.scenario.students import Student
 from sim.shared.units import DAYS_PER_MONTH, DAYS_PER_YEAR, TOKENS_PER_MTOK
 from sim.world import ledger as books
+from sim.world.distillation import Published
 
 STEP_DAYS = 7.0  # of a campaign: tokens are billed and terms are looked at
 
@@ -41,16 +42,15 @@ class _Held:
     spent_usd: float = 0.0
     plan: Plan | None = field(default=None)
 
-    @property
-    def standing(self) -> Standing:
-        return Standing(self.version.theta, self.own, self.effective_mtok)
-
 
 class Students:
     """The students of all providers."""
 
-    def __init__(self, schedule: Schedule, abilities: Abilities, beliefs: Beliefs) -> None:
+    def __init__(
+        self, schedule: Schedule, abilities: Abilities, beliefs: Beliefs, published: Published | None
+    ) -> None:
         self._schedule, self._floor, self._abilities = schedule, schedule.floor, abilities
+        self._published = published
         self._prospects = Prospects(schedule.floor.board, beliefs)
         self._held: dict[int, _Held] = {}
         self._scenario: Scenario | None = None
@@ -179,7 +179,7 @@ class Students:
             return
         floor.settle()
         spent, held.spent_usd = held.spent_usd + usd, 0.0
-        theta = held.standing.theta(part, 0.0)
+        theta = self._standing(held).theta(part, 0.0)
         words = f"{held.effective_mtok:.4g} effective Mtok of {part.teacher_offer}, version {held.version.number}"
         if theta.mean() <= abilities.rest(student).mean():
             floor.event("shelved", name, part.offer, spent, words)
@@ -237,7 +237,7 @@ class Students:
         added = self._abilities.added(student)
 
         def gain(more_mtok: float) -> float:
-            theta = held.standing.theta(part, more_mtok)
+            theta = self._standing(held).theta(part, more_mtok)
             if more_mtok <= 0.0 or theta.mean() - now.mean() < part.least_gain_logits:
                 return 0.0
             return (
@@ -249,7 +249,7 @@ class Students:
     def _worthwhile(self, name: str, part: Student, held: _Held, effective_mtok: float, usd: float) -> bool:
         """Whether a dose would raise the student's ability enough, and can be paid."""
         student = self._floor.board.index(part.offer)
-        rise = held.standing.theta(part, effective_mtok).mean() - self._abilities.rest(student).mean()
+        rise = self._standing(held).theta(part, effective_mtok).mean() - self._abilities.rest(student).mean()
         if rise < part.least_gain_logits:
             return False
         if usd + self._training_usd(part) > self._budget_usd(name):
@@ -280,7 +280,11 @@ class Students:
         """The student's ability had it taken so much, and no more, of its teacher's newest version; shape (C,)."""
         held = self.held(part)
         added = self._abilities.added(self._floor.board.index(part.offer))
-        return Standing(held.version.theta, held.own, 0.0).theta(part, effective_mtok) + added
+        standing = Standing(held.version.theta, held.own, 0.0, self._published)
+        return standing.theta(part, effective_mtok) + added
+
+    def _standing(self, held: _Held) -> Standing:
+        return Standing(held.version.theta, held.own, held.effective_mtok, self._published)
 
     def _price_usd_per_mtok(self, plan: Plan, terms: Terms, teacher: int) -> float:
         """What one of a campaign's accounts pays for output tokens on these terms, today."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 
 from sim.scenario.conduct_contradictions import wrong_conduct
-from sim.scenario.lab_contradictions import wrong_labs
+from sim.scenario.labs_contradictions import wrong_labs
 from sim.scenario.mechanisms import mechanisms
 from sim.scenario.model import MixtureStudent, RelativeStudent, TransferredStudent
 from sim.scenario.population import Arrivals, Line, PlaceColumn, Sampled

@@ -115,7 +115,20 @@ class Largest(_Read):
     kind: Literal["largest_provider"]
 
 
-Metric = Annotated[OfMarket | OfOffer | OfProvider | Largest, Field(discriminator="kind")]
+class OfResearch(_Read):
+    """What labs that decide on research pay for it (table `research`), in all or of one provider.
+
+    Decisions of the window count, and without one all until the day. Where nobody has decided by then there is no
+    figure: labs that decide on nothing cannot be starved.
+    """
+
+    kind: Literal["research"]
+    column: Literal["spent_usd"] = "spent_usd"
+    take: Literal["sum"] = "sum"
+    provider: Name | None = Field(None, description="whose lab; null: all labs together")
+
+
+Metric = Annotated[OfMarket | OfOffer | OfProvider | Largest | OfResearch, Field(discriminator="kind")]
 
 
 class Conclusion(Part):
@@ -261,23 +274,32 @@ def _wrong_design(sweep: Sweep, source: str) -> list[InputError]:
     return problems
 
 
+def _columns(metric: Metric) -> list[str]:
+    """The columns that a metric of its kind may name."""
+    if isinstance(metric, OfResearch):
+        return ["spent_usd"]
+    spec = MARKET if isinstance(metric, OfMarket) else SHARES
+    numbers = [part.name for part in spec.columns if part.kind == "number" and part.name not in (*RUN, "day")]
+    return [name for name in numbers if isinstance(metric, OfMarket | OfOffer) or name in SUMMED]
+
+
 def _wrong_metrics(plan: Plan) -> list[InputError]:
     scenario, problems = plan.scenario, []
     offers = [offer.name for offer in scenario.offers]
     providers = [provider.name for provider in scenario.providers]
+    researchers = [provider.name for provider in scenario.providers if provider.lab.research is not None]
     for number, metric in enumerate(plan.sweep.metrics):
         where = f"metrics.{number} ({metric.name})"
 
         def wrong(field: str, received: object, allowed: str, remedy: str, where: str = where) -> None:
             problems.append(InputError(plan.source, f"{where}: {field}", received, allowed, remedy))
 
-        spec = MARKET if metric.kind == "market" else SHARES
-        columns = [
-            column.name for column in spec.columns if column.kind == "number" and column.name not in (*RUN, "day")
-        ]
-        known = [name for name in columns if metric.kind in ("market", "offer") or name in SUMMED]
+        known = _columns(metric)
         if metric.column not in known:
             wrong("column", metric.column, ", ".join(known), "name a column of this table")
+        if isinstance(metric, OfResearch) and metric.provider not in (None, *researchers):
+            listed = ", ".join(researchers) or "nobody: in this scenario no lab decides on research"
+            wrong("provider", metric.provider, listed, "name a provider whose lab decides, or leave it out")
         if isinstance(metric, OfOffer) and metric.offer not in offers:
             wrong("offer", metric.offer, ", ".join(offers), "name an offer of the scenario")
         if isinstance(metric, OfProvider) and metric.provider not in providers:

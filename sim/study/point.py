@@ -20,11 +20,12 @@ from sim.runner import run
 from sim.scenario.load import parse_scenario
 from sim.scenario.scenario import Scenario
 from sim.shared.catalog import Catalog
+from sim.shared.curves import CURVES_NAME, DRAWS_NAME
 from sim.shared.errors import UndercutError
 from sim.shared.manifest import undercut_version
 from sim.shared.paths import data_dir
 from sim.study.design import Point
-from sim.study.plan import SUMMED, Largest, Metric, OfMarket, OfOffer, OfProvider, Plan, with_values
+from sim.study.plan import SUMMED, Largest, Metric, OfMarket, OfOffer, OfProvider, OfResearch, Plan, with_values
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -99,14 +100,15 @@ def warm_up(context: Context) -> None:
 
 @functools.cache
 def code_key() -> str:
-    """Hash of what decides numbers beside scenario and catalog: the program's text, and the rents of accelerators.
+    """Hash of what decides numbers beside scenario and catalog: the program's text, rents and measured curves.
 
     Points of two versions never stand in one table.
     """
     root = Path(__file__).resolve().parents[1]
     digest = hashlib.sha256(undercut_version().encode())
     paths = [path for package in _SOURCES for path in sorted((root / package).rglob("*.py"))]
-    for path in [*paths, *(root / name for name in _MODULES), data_dir() / "hardware.csv"]:
+    curves = [path for path in (data_dir() / "measured" / name for name in (CURVES_NAME, DRAWS_NAME)) if path.is_file()]
+    for path in [*paths, *(root / name for name in _MODULES), data_dir() / "hardware.csv", *curves]:
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 
@@ -140,10 +142,12 @@ def read_metric(tables: Mapping[str, pd.DataFrame], metric: Metric, day: float) 
     """The metric of every run that has it; None where it is no number.
 
     Args:
-        tables: `market` and `shares` of some runs.
+        tables: `market`, `shares` and `research` of some runs.
         metric: what to read.
         day: read at the last report on or before it, or over the window that ends there.
     """
+    if isinstance(metric, OfResearch):
+        return _paid_for_research(tables, metric, day)
     table = tables["market" if isinstance(metric, OfMarket) else "shares"]
     days = table["day"]
     report = float(days[days <= day + 1e-9].max())
@@ -166,6 +170,18 @@ def read_metric(tables: Mapping[str, pd.DataFrame], metric: Metric, day: float) 
         # What is not on sale has a share and a flow of 0, and no price.
         return {(int(draw), int(replication)): 0.0 for draw, replication in _runs(tables["market"])} | found
     return found
+
+
+def _paid_for_research(tables: Mapping[str, pd.DataFrame], metric: OfResearch, day: float) -> dict[Run, float | None]:
+    """Paid within the window by the labs that had decided by then; runs without any are left out."""
+    keys = ["catalog_draw", "replication"]
+    rows = tables["research"]
+    rows = rows[rows["day"] <= day + 1e-9]
+    if metric.provider is not None:
+        rows = rows[rows["provider"] == metric.provider]
+    within = (metric.window_days == 0) | (rows["day"] > day - metric.window_days + 1e-9)
+    paid = rows.assign(paid=rows["spent_usd"].where(within, 0.0)).groupby(keys)["paid"].sum()
+    return {(int(draw), int(replication)): _finite(value) for (draw, replication), value in paid.items()}
 
 
 def _finite(value: Any) -> float | None:
