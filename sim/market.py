@@ -148,8 +148,8 @@ class Market:
         """On its day the market is that of another scenario; who holds what, prices and cash stay.
 
         Where nothing is touched that demand, costs or waits hang on, demand is not even settled: whoever acts on what
-        has changed does that when he acts. A settlement more would be another sum of the same flows, and its last digits
-        another path of every search that starts from them.
+        has changed settles it when he acts. One settlement more is another sum of the same flows, and its last digits
+        are another path for every search that starts from them.
         """
         yield self.env.timeout(day)
         before, self.scenario = self.scenario, kept_parts(self.scenario, after)

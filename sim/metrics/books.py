@@ -50,8 +50,8 @@ PROVIDERS = TableSpec(
 def gross_profits(ledger: pd.DataFrame, start_day: float, end_day: float) -> pd.DataFrame:
     """Gross profit of each provider from one day to another: run, provider, gross_profit_usd.
 
-    What is posted when an interval is closed counts where the interval ends after `start_day`; what a copier buys counts
-    from that day itself on.
+    What is posted when an interval is closed counts where the interval ends after `start_day`; what a copier buys
+    counts from that day itself on.
     """
     import pandas as pd
 

@@ -2,9 +2,9 @@
 
     price of a token = posted price of output * bulk ratio of the seller's access policy * tariff of the buyer's account
 
-The tariff is that of the offer's tiers at the account's own monthly volume (`Board.account_tariff`); customers' accounts
-of a class have another, that of their mean volume. Of a resold offer the seller pays its supplier the wholesale price,
-as it does for what customers ask, and the supplier pays for the compute.
+The tariff is that of the offer's tiers at the account's own monthly volume (`Board.account_tariff`); the accounts of a
+class of customers have another, that of their mean volume. Of a resold offer the seller pays its supplier the wholesale
+price, as it does for what customers ask, and the supplier pays for the compute.
 """
 
 from __future__ import annotations

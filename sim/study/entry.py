@@ -101,7 +101,7 @@ def entry_answer(with_entry: RunResult, without: RunResult, months: float = 12.0
     Estimates, all over the four weeks that end `months` after the release unless said otherwise:
         entrant_share_of_tokens, entrant_share_of_dollars: fraction.
         posted_price_change, fixed_quality_price_change, price_paid_change: relative change of the index, fraction.
-        teacher_profit_change: relative change of the gross profit of the teacher's provider since the release, fraction.
+        teacher_profit_change: relative change of the teacher's provider's gross profit since the release, fraction.
         teacher_profit_change_usd, entrant_profit_usd: USD since the release; the entrant's after training and tokens.
         incumbents_profit_change_usd: USD since the release, gross profit of all providers but the entrant's.
         consumer_surplus_change: relative change, fraction.
