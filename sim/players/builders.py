@@ -57,12 +57,17 @@ class Builders(ABC, Generic[Weighed]):
             self._floor.pay(books.TRAINING, name, books.COMPUTE, usd, "", offer)
 
     def _wait_for_build(
-        self, name: str, offer: str, spent_usd: float, days: float, words: str
+        self, name: str, offer: str, spent_usd: float, days: float, words: str, tokens: simpy.Event | None = None
     ) -> Generator[simpy.Event, None, bool]:
-        """Begin a build and wait for it; returns whether its owner is still there, the floor then settled."""
+        """Begin a build and wait for it, and for tokens that come by and by.
+
+        Returns whether its owner is still there, the floor then settled.
+        """
         floor = self._floor
         floor.event("build", name, offer, spent_usd, words)
         yield floor.env.timeout(days)
+        if tokens is not None:
+            yield tokens
         if name in floor.exited:
             return False
         floor.settle()

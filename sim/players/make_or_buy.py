@@ -22,7 +22,7 @@ from sim.players.bargaining import Pair, cut, without_deal
 from sim.players.builders import Builders
 from sim.players.channel import answer, income
 from sim.players.decisions import Act
-from sim.players.tokens import monthly_mtok, price_usd_per_mtok, sell_tokens
+from sim.players.tokens import buy_tokens, monthly_mtok, price_usd_per_mtok
 from sim.scenario.providers import Provider
 from sim.scenario.reselling import Build, MakeOrBuy
 from sim.shared.units import DAYS_PER_YEAR
@@ -104,15 +104,15 @@ class MakersOrBuyers(Builders[MakeOrBuy]):
         return None if build is None else self._building(name, build)
 
     def _building(self, name: str, build: Build) -> Act:
-        """Pay, wait, put the model on sale, and keep the supplier's beside it only if that earns more."""
+        """Pay, wait for the model, put it on sale, and keep the supplier's beside it only if that earns more."""
         floor, board = self._floor, self._floor.board
         self._pay_for_build(name, build.offer, build.cost_usd)
-        spent = build.cost_usd
+        spent, tokens = self._cost_usd(build), None
         if build.teacher_offer is not None and build.teacher_output_mtok:
-            tokens_usd = self._tokens_usd(build)
-            sell_tokens(floor, name, board.index(build.teacher_offer), build.teacher_output_mtok, tokens_usd)
-            spent += tokens_usd
-        if not (yield from self._wait_for_build(name, build.offer, spent, build.build_days, build.route)):
+            teacher = board.index(build.teacher_offer)
+            mtok, days = build.teacher_output_mtok, build.build_days
+            tokens = buy_tokens(floor, name, teacher, mtok, days, lambda: self._price_usd_per_mtok(build))
+        if not (yield from self._wait_for_build(name, build.offer, spent, build.build_days, build.route, tokens)):
             return
         pair, offer = self._pair(name), board.index(build.offer)
         alone = self._yearly(pair, lambda: _built_alone(board, pair, offer))
@@ -122,12 +122,12 @@ class MakersOrBuyers(Builders[MakeOrBuy]):
             self._resellers.drop(pair, offer)
         self._after_release(name)
 
-    def _tokens_usd(self, build: Build) -> float:
+    def _price_usd_per_mtok(self, build: Build) -> float:
         """What a build's tokens cost, by one account that takes them while the model is being built."""
         if build.teacher_offer is None:
             return 0.0
         board, volume = self._floor.board, monthly_mtok(build.teacher_output_mtok, build.build_days)
-        return build.teacher_output_mtok * price_usd_per_mtok(board, board.index(build.teacher_offer), volume)
+        return price_usd_per_mtok(board, board.index(build.teacher_offer), volume)
 
     def _profits(self, pair: Pair, part: MakeOrBuy) -> tuple[float, list[Plan]]:
         """Yearly profit when cut off, and every build in figures."""
@@ -150,7 +150,7 @@ class MakersOrBuyers(Builders[MakeOrBuy]):
         return lost * DAYS_PER_YEAR, plans
 
     def _cost_usd(self, build: Build) -> float:
-        return build.cost_usd + self._tokens_usd(build)
+        return build.cost_usd + build.teacher_output_mtok * self._price_usd_per_mtok(build)
 
     def _yearly(self, pair: Pair, change: Callable[[], None]) -> float:
         """The platform's expected profit of a year on a changed board, retail re-optimised; the board is put back."""

@@ -23,7 +23,6 @@ from sim.shared.units import TOKENS_PER_MTOK
 from sim.world.distillation import Published, student_theta
 
 DOSE_POINTS = 9  # at which the student's profit is computed; straight between them in ln(1 + dose/scale)
-SERVED_ALMOST = 1e-9  # of the wanted tokens: what rounding may leave
 
 
 @dataclass(frozen=True)

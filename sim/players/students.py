@@ -19,8 +19,8 @@ from sim.players.access import Copier, Gates, Terms
 from sim.players.pricing.beliefs import Beliefs
 from sim.players.prospects import Prospects, Supposed, annuity_years
 from sim.players.schedule import Key, Schedule, afford_usd
-from sim.players.scraper import SERVED_ALMOST, Plan, Standing, largest_value
-from sim.players.tokens import price_usd_per_mtok, sell_tokens
+from sim.players.scraper import Plan, Standing, largest_value
+from sim.players.tokens import SERVED_ALMOST, STEP_DAYS, price_usd_per_mtok, sell_tokens
 from sim.scenario.access import Accounts, OpenWeights, Own, Scraped
 from sim.scenario.providers import Provider
 from sim.scenario.scenario import Scenario
@@ -28,8 +28,6 @@ from sim.scenario.students import Student
 from sim.shared.units import DAYS_PER_MONTH, DAYS_PER_YEAR, TOKENS_PER_MTOK
 from sim.world import ledger as books
 from sim.world.distillation import Published
-
-STEP_DAYS = 7.0  # of a campaign: tokens are billed and terms are looked at
 
 
 @dataclass

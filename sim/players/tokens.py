@@ -9,10 +9,18 @@ price, as it does for what customers ask, and the supplier pays for the compute.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Generator
+
+import simpy
+
 from sim.shared.units import DAYS_PER_MONTH
 from sim.world import ledger as books
 from sim.world.board import Board
 from sim.world.floor import Floor
+
+STEP_DAYS = 7.0  # in which tokens are billed and terms are looked at
+SERVED_ALMOST = 1e-9  # of the wanted tokens: what rounding may leave
+MTOK_PER_REQUEST = 1e-3  # of tokens whose requests nobody states; the default of those who copy through accounts
 
 
 def monthly_mtok(mtok: float, days: float) -> float:
@@ -37,3 +45,36 @@ def sell_tokens(floor: Floor, buyer: str, offer: int, mtok: float, usd: float, r
         )
         seller, cost_usd = board.owners[supplier], float(mtok * board.cost[2, supplier])
     floor.pay(books.SERVING, seller, books.COMPUTE, cost_usd, "", name)
+
+
+def buy_tokens(
+    floor: Floor, buyer: str, offer: int, mtok: float, days: float, price: Callable[[], float]
+) -> simpy.Event | None:
+    """Buy output tokens, in millions, for work that takes some days; `price` tells USD per Mtok on the day it is asked.
+
+    Where a fleet serves them they are taken evenly over the days, as demand on it, and paid for as they come; what it
+    refuses is asked for again, and the event that is returned happens when all are there. Else they come at once.
+    """
+    if not floor.is_on_fleet(offer):
+        sell_tokens(floor, buyer, offer, mtok, mtok * price())
+        return None
+    return floor.env.process(_taking(floor, buyer, offer, mtok, days, price))
+
+
+def _taking(
+    floor: Floor, buyer: str, offer: int, mtok: float, days: float, price: Callable[[], float]
+) -> Generator[simpy.Event, None, None]:
+    """Take tokens week by week until all are there; who leaves takes no more, and nothing is had of what is gone."""
+    board, until, missing = floor.board, floor.day + days, mtok
+    while missing > SERVED_ALMOST * mtok:
+        left = max(until - floor.day, 0.0)
+        step = min(STEP_DAYS, left) if left > 1e-9 else STEP_DAYS
+        asked, usd_per_mtok = missing * step / max(left, step), price()
+        flow = floor.begin_bulk(offer, asked / step, asked / step / MTOK_PER_REQUEST)
+        yield floor.env.timeout(step)
+        served = asked if flow is None else floor.end_bulk(flow)
+        sold = board.on_sale[offer] or board.wholesale[offer]
+        if not sold or not floor.exited.isdisjoint((buyer, board.owners[offer])):
+            return
+        sell_tokens(floor, buyer, offer, served, served * usd_per_mtok, served / MTOK_PER_REQUEST)
+        missing -= served

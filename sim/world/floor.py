@@ -213,6 +213,10 @@ class Floor:
 
     # -- bulk use -----------------------------------------------------------------------------------------------
 
+    def is_on_fleet(self, offer: int) -> bool:
+        """Whether a fleet serves the offer, and may refuse."""
+        return self.serving is not None and self.serving.serves(offer)
+
     def begin_bulk(self, offer: int, mtok_per_day: float, requests_per_day: float) -> BulkFlow | None:
         """Somebody takes output tokens, in millions, evenly of an offer from now on; None where no fleet serves it."""
         if self.serving is None or not self.serving.serves(offer):

@@ -154,3 +154,29 @@ def test_tokens_of_a_resold_offer_pay_its_supplier_too(empty_catalog: Catalog) -
     assert paid[("teacher_tokens", "copier", "host")] == pytest.approx(60 * 14)
     assert paid[("wholesale", "host", "leader")] == pytest.approx(60 * 5)
     assert paid[("serving", "leader", "compute")] == pytest.approx(60 * 2.5)
+
+
+def judged(**of_alpha: Any) -> Outcome:
+    """Beta trains against alpha as a judge, whose verdicts are more than forty replicas write in the round's days."""
+    raw = raw_supply(**of_alpha)
+    raw["models"][1]["theta"] = 0.0
+    raw["providers"][1]["lab"] = {
+        "reinforcement": [
+            {"offer": "beta-offer", "judge_offer": "alpha-offer", "judge_output_mtok": 60_000, "round_usd": 1e5,
+             "scale_usd": 2e5, "first_day": 10, "every_days": 400, "round_days": 20}
+        ]
+    }  # fmt: skip
+    return play(raw)
+
+
+def test_a_judge_whose_fleet_is_full_makes_the_round_longer() -> None:
+    full, large = judged(replicas=40), judged(replicas=4000)
+    assert events(large, "release")["day"].tolist() == pytest.approx([30.0])
+    assert 35.0 < events(full, "release")["day"].iloc[0] < 100.0
+    for found in (full, large):
+        bought = account(found, "teacher_tokens")
+        assert bought["mtok"].sum() == pytest.approx(60_000)
+        assert bought["usd"].sum() == pytest.approx(2.0 * 60_000)
+        assert found.imbalance < 1e-9
+    assert alpha_fleet(full)["refused_mtok"].max() > 0.0
+    assert (alpha_fleet(large)["refused_mtok"] == 0.0).all()
