@@ -54,7 +54,7 @@ def test_labs_and_customers_go_on_as_they_were(empty_catalog: Catalog, kind: str
 
 
 def test_fleets_keep_their_looks_at_the_load(empty_catalog: Catalog) -> None:
-    raw = raw_supply(replicas=14)
+    raw = raw_supply(replicas=3)
     plain = play(raw)
     assert plain.tables["fleet"]["delay_s"].max() > 0.0
     same_but_for_the_intervention(plain, play(with_change(raw, CREDIT.format("beta"), 1e8)))

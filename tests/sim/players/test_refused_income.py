@@ -134,12 +134,12 @@ def test_pressure_counts_what_the_partner_can_serve(empty_catalog: Catalog) -> N
 
 
 def test_fleets_write_what_they_turn_away_and_owners_expect_it() -> None:
-    scenario = parse_scenario(raw_supply(replicas=10), "test")
+    scenario = parse_scenario(raw_supply(replicas=3), "test")
     from sim.shared.catalog import shipped_catalog
 
     one = Market(scenario, shipped_catalog())
     one.play()
-    fleet = play(raw_supply(replicas=10)).tables["fleet"].query("provider == 'alpha' and day == 100").iloc[0]
+    fleet = play(raw_supply(replicas=3)).tables["fleet"].query("provider == 'alpha' and day == 100").iloc[0]
     refused = fleet["refused_mtok"] / fleet["offered_mtok"]
     assert refused > 0.1
     alpha, beta = one.board.index("alpha-offer"), one.board.index("beta-offer")

@@ -1,4 +1,4 @@
-"""Contradictions have one scheme of names: an area's stand in `<area>_contradictions` as `wrong_<area>`, and are told."""
+"""Contradictions have one scheme of names: those of an area stand in `<area>_contradictions`, as `wrong_<area>`."""
 
 from __future__ import annotations
 
