@@ -2,8 +2,8 @@
 
 Demand q_ck (requests of class c at offer k, per day) is what beliefs expect to be asked for and served if every
 customer reviewed once, from what each holds and with the cost of switching; a rise is not noticed earlier than a cut.
-What an access policy or a full fleet refuses is not in it: nothing is diverted to who cannot serve it. The price of offer j moves as a
-whole, by its level l_j, and q is differentiated by small changes of ln(l_j) to both sides:
+What an access policy or a full fleet refuses is not in it: nothing is diverted to who cannot serve it. The price of
+offer j moves as a whole, by its level l_j, and q is differentiated by small changes of ln(l_j) to both sides:
 
     elasticity e_jk = d ln(q_k) / d ln(l_j)            own for k = j, cross otherwise
     diversion  D_jk = -(d q_k / d l_j) / (d q_j / d l_j)         of what j loses, the part that k gains
