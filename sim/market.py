@@ -92,9 +92,7 @@ class Market:
         self._resellers = Resellers(self.floor, self.beliefs, scenario, self._reviews.reprice)
         chain = (self.floor, self.beliefs, self._resellers, scenario, self._reviews.after_release)
         self._makers, self._entrants = MakersOrBuyers(*chain), ForwardEntrants(*chain)
-        self._development = Development(
-            self.floor, self.beliefs, streams, self._reviews.after_release, published
-        )
+        self._development = Development(self.floor, self.beliefs, streams, self._reviews.after_release, published)
 
     def run(self) -> Outcome:
         """Run to the horizon, check the books and make the tables.

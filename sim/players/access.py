@@ -54,7 +54,8 @@ class Terms:
     def flagged(self, requests_per_day: float) -> float:
         """Daily chance that an account of that pace is flagged, by the seller or by its supplier."""
         mine = flag_probability(self.tau, requests_per_day)
-        return mine if self.supplier is None else 1.0 - (1.0 - mine) * (1.0 - self.supplier.flagged(requests_per_day))
+        theirs = 0.0 if self.supplier is None else self.supplier.flagged(requests_per_day)
+        return mine + theirs * (1.0 - mine)
 
 
 def through_reseller(seller: Terms, supplier: Terms) -> Terms:

@@ -44,9 +44,7 @@ class _Held:
 class Students:
     """The students of all providers."""
 
-    def __init__(
-        self, schedule: Schedule, abilities: Abilities, beliefs: Beliefs, published: Published | None
-    ) -> None:
+    def __init__(self, schedule: Schedule, abilities: Abilities, beliefs: Beliefs, published: Published | None) -> None:
         self._schedule, self._floor, self._abilities = schedule, schedule.floor, abilities
         self._published = published
         self._prospects = Prospects(schedule.floor.board, beliefs)

@@ -40,9 +40,7 @@ def sell_tokens(floor: Floor, buyer: str, offer: int, mtok: float, usd: float, r
     floor.pay(books.TEACHER_TOKENS, buyer, seller, usd, "", name, requests, mtok)
     cost_usd = float(mtok * board.cost[2, offer])
     if supplier >= 0:
-        floor.pay(
-            books.WHOLESALE, seller, board.owners[supplier], cost_usd, "", board.offers[supplier], requests, mtok
-        )
+        floor.pay(books.WHOLESALE, seller, board.owners[supplier], cost_usd, "", board.offers[supplier], requests, mtok)
         seller, cost_usd = board.owners[supplier], float(mtok * board.cost[2, supplier])
     floor.pay(books.SERVING, seller, books.COMPUTE, cost_usd, "", name)
 

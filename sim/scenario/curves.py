@@ -79,7 +79,4 @@ class PublishedCurve(Part):
     theta_per_nat: Positive | None = Field(None, description="logits a nat; null: as measured with the curves")
 
 
-Curve = Annotated[
-    ParametricCurve | ScalingLawCurve | MeasuredCurve | PublishedCurve, Field(discriminator="kind")
-]
-
+Curve = Annotated[ParametricCurve | ScalingLawCurve | MeasuredCurve | PublishedCurve, Field(discriminator="kind")]

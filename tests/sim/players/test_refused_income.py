@@ -112,9 +112,7 @@ def test_a_supplier_expects_less_where_its_policy_refuses_its_resellers_customer
     }  # fmt: skip
     one = Market(parse_scenario(raw, "test"), empty_catalog)
     prospects = Prospects(one.board, one.beliefs)
-    whole, less = (
-        prospects.profit_usd_per_day("leader", Supposed(refused_share={0: share})) for share in (0.0, 0.25)
-    )
+    whole, less = (prospects.profit_usd_per_day("leader", Supposed(refused_share={0: share})) for share in (0.0, 0.25))
     assert 0.0 < less < 0.75 * whole  # a quarter is refused, and some who are refused leave
 
 
@@ -122,14 +120,22 @@ def test_pressure_counts_what_the_partner_can_serve(empty_catalog: Catalog) -> N
     at = position(parse_scenario(raw_bertrand([1.0, 0.75, 1.2]), "test"), empty_catalog)
     pair = [("firm0", "firm2")]
     before = mergers(at, responses(at), pair, efficiency=0.0).set_index("offer")
-    own = elasticities(at, responses(at)).query("moved == demanded").set_index("moved")["elasticity"]
+    own = (
+        elasticities(at, responses(at))
+        .query("moved == demanded and task_class == 'all'")
+        .set_index("moved")["elasticity"]
+    )
     at.board.full_share[2] = 0.5
     after = mergers(at, responses(at), pair, efficiency=0.0).set_index("offer")
     assert after.loc["o0", "guppi"] == pytest.approx(0.5 * before.loc["o0", "guppi"], rel=1e-6)
     assert after.loc["o0", "upp_usd_per_mtok"] == pytest.approx(0.5 * before.loc["o0", "upp_usd_per_mtok"], rel=1e-6)
     # What the full one itself would lose is half as much, and what its partner gains is not.
     assert after.loc["o2", "guppi"] == pytest.approx(2.0 * before.loc["o2", "guppi"], rel=1e-6)
-    kept = elasticities(at, responses(at)).query("moved == demanded").set_index("moved")["elasticity"]
+    kept = (
+        elasticities(at, responses(at))
+        .query("moved == demanded and task_class == 'all'")
+        .set_index("moved")["elasticity"]
+    )
     assert kept["o2"] == pytest.approx(own["o2"], rel=1e-6)
 
 

@@ -45,8 +45,7 @@ def requests(found: Outcome) -> pd.Series:
 
 def test_the_suppliers_refusals_are_the_resellers_as_if_they_were_its_own(empty_catalog: Catalog) -> None:
     free, by_supplier, by_seller = (
-        resold(empty_catalog, supplier, seller)
-        for supplier, seller in ((None, None), (STRICT, None), (None, STRICT))
+        resold(empty_catalog, supplier, seller) for supplier, seller in ((None, None), (STRICT, None), (None, STRICT))
     )
     assert requests(by_supplier).to_numpy() == pytest.approx(requests(by_seller).to_numpy(), rel=1e-12)
     assert requests(by_supplier).sum() < (1.0 - refused_share(1.5, 3.0)) * requests(free).sum()

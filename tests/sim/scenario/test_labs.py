@@ -85,4 +85,3 @@ def test_a_waiting_offer_needs_a_cost_that_is_not_inferred_from_its_price() -> N
     raw["providers"][LEADER]["offers"].append({"name": "next", "model": "base", "list_price": stated(1, 5)})
     with pytest.raises(InputError, match=r"offers\.next\.cost"):
         Market(parse_scenario(raw, "test"), shipped_catalog())
-

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+
 from sim.shared.curves import CURVE_DRAWS, CURVES, Curves, shipped_curves
 from sim.shared.errors import InputError
 from sim.shared.students import Making, distance, kappa
