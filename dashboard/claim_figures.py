@@ -50,7 +50,9 @@ def estimates(frame: pd.DataFrame, title: str, unit: str) -> Figure:
     base = alt.Chart(frame)
     chart = (
         alt.layer(
-            base.mark_rule(strokeWidth=2).encode(x=alt.X("low:Q", scale=scale, axis=axis), x2="high:Q", y=y, color=colour),
+            base.mark_rule(strokeWidth=2).encode(
+                x=alt.X("low:Q", scale=scale, axis=axis), x2="high:Q", y=y, color=colour
+            ),
             base.mark_point(filled=True, size=70).encode(x="value:Q", y=y, color=colour, shape=shape, tooltip=tips),
             alt.Chart(frame.dropna(subset=["threshold"]))
             .mark_tick(thickness=2, size=ROW_PX * 0.8, color=RULE_COLOUR)

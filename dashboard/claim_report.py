@@ -56,7 +56,9 @@ def read_verdicts(folder: Path) -> Verdicts:
     for name, digest in manifest.content.items():
         path = folder / name
         if not path.is_file() or sha256_of_file(path) != digest:
-            raise InputError(str(path), "", "missing or changed since it was written", "the manifest's bytes", "run again")
+            raise InputError(
+                str(path), "", "missing or changed since it was written", "the manifest's bytes", "run again"
+            )
     verdicts, parts, estimates = (read_table(folder / f"{spec.name}.parquet") for spec in TABLES)
     flips = {name: read_table(folder / name / "flips.parquet") for name in verdicts["claim"]}
     return Verdicts(manifest, verdicts, parts, estimates, flips)

@@ -11,7 +11,9 @@ import typer
 
 from sim.cli_sweep import Address, Backend, CatalogOption, Json, Workers, _catalog, _interruptible, make_engine
 
-claims_app = typer.Typer(no_args_is_help=True, help="Eleven statements about distillation and markets, each put to a test.")
+claims_app = typer.Typer(
+    no_args_is_help=True, help="Eleven statements about distillation and markets, each put to a test."
+)
 
 
 @claims_app.command("list")

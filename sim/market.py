@@ -24,12 +24,13 @@ from sim.players.pricing.foresight import Foresight
 from sim.players.pricing.policies import Owners
 from sim.players.pricing.reviews import PriceReviews
 from sim.players.reseller import Resellers
-from sim.players.revision import changed_fields, kept_parts, revise_board
+from sim.players.revision import changed_fields, kept_parts, revise_board, touches_demand
 from sim.players.treasury import Treasuries
 from sim.scenario.load import later
 from sim.scenario.scenario import Scenario
 from sim.shared.catalog import Catalog
 from sim.world.customers.population import make_population
+from sim.world.distillation import read_published
 from sim.world.floor import Floor
 from sim.world.streams import Streams
 from sim.world.tables import MARKET_TABLES
@@ -59,13 +60,18 @@ class Market:
         catalog: the models' abilities, prices and costs.
         seed: entropy of every stream.
         replication: which customers and tastes are drawn.
-        catalog_draw: which errors of the catalog are drawn; 0 is the point estimate.
+        catalog_draw: which errors of the catalog and of measured curves are drawn; 0 is the point estimate.
+
+    Raises:
+        InputError: if the catalog, or the table of measured curves, lacks what the scenario asks of it.
     """
 
     def __init__(
         self, scenario: Scenario, catalog: Catalog, seed: int = 0, replication: int = 0, catalog_draw: int = 0
     ) -> None:
         self.scenario, self._catalog = scenario, catalog
+        self._later = later(scenario)
+        published = read_published([scenario, *(after for _, after in self._later)], catalog_draw)
         self.seed, self.replication, self.catalog_draw = seed, replication, catalog_draw
         streams = Streams(seed, replication)
         opening: Opening = open_market(scenario, catalog, seed, catalog_draw)
@@ -86,7 +92,7 @@ class Market:
         self._resellers = Resellers(self.floor, self.beliefs, scenario, self._reviews.reprice)
         chain = (self.floor, self.beliefs, self._resellers, scenario, self._reviews.after_release)
         self._makers, self._entrants = MakersOrBuyers(*chain), ForwardEntrants(*chain)
-        self._development = Development(self.floor, self.beliefs, streams, self._reviews.after_release)
+        self._development = Development(self.floor, self.beliefs, streams, self._reviews.after_release, published)
 
     def run(self) -> Outcome:
         """Run to the horizon, check the books and make the tables.
@@ -115,7 +121,7 @@ class Market:
         self._makers.start(self.scenario)
         self._entrants.start(self.scenario)
         self.env.process(self._reports())
-        for day, after in later(self.scenario):
+        for day, after in self._later:
             self.env.process(self._intervene(day, after))
         self.env.run(until=self.scenario.horizon_days)
         self.floor.settle()
@@ -137,26 +143,37 @@ class Market:
     # -- interventions ------------------------------------------------------------------------------------------
 
     def _intervene(self, day: float, after: Scenario) -> Generator[simpy.Event, None, None]:
-        """On its day the market is that of another scenario; who holds what, prices and cash stay."""
+        """On its day the market is that of another scenario; who holds what, prices and cash stay.
+
+        Where nothing is touched that demand, costs or waits hang on, demand is not even settled: whoever acts on what
+        has changed settles it when he acts. One settlement more is another sum of the same flows, and its last digits
+        are another path for every search that starts from them.
+        """
         yield self.env.timeout(day)
-        self.floor.settle()
         before, self.scenario = self.scenario, kept_parts(self.scenario, after)
+        touched = touches_demand(before, self.scenario)
+        if touched:
+            self.floor.settle()
         for line in changed_fields(before, self.scenario):
             self.floor.event("intervention", line.owner, line.offer, 0.0, line.text)
-        relisted = revise_board(self.board, before, self.scenario, self._catalog, self.seed, self.catalog_draw)
-        self.population.retune(self.scenario)
-        self.beliefs.retune(self.scenario)
-        self._owners.revise(self.scenario)
+        relisted: list[int] = []
+        if touched:
+            relisted = revise_board(self.board, before, self.scenario, self._catalog, self.seed, self.catalog_draw)
+            self.population.retune(self.scenario)
+            self.beliefs.retune(self.scenario)
+        self._owners.revise(self.scenario, touched)
         self._reviews.revise(self.scenario)
         self._labs.plan(self.scenario.providers)
-        self._fleets.revise(self.scenario)
+        if touched:
+            self._fleets.revise(self.scenario)
         self._treasuries.plan(self.scenario.providers)
         self._entry.revise(self.scenario)
         self._resellers.revise(self.scenario)
         self._makers.start(self.scenario)
         self._entrants.start(self.scenario)
         self._development.plan(self.scenario)
-        self._change_sale(before)
+        if touched:
+            self._change_sale(before)
         for offer in relisted:
             self.floor.change_price(offer, self.board.list_price[:, offer].copy(), "intervention")
         for old, new in zip(before.providers, self.scenario.providers, strict=True):

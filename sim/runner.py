@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING
 from sim import metrics
 from sim.market import Market
 from sim.results import RESULT_TABLES, RunResult
+from sim.scenario.load import later
 from sim.scenario.model import CatalogModel, TransferredStudent
 from sim.scenario.scenario import Scenario
 from sim.shared.catalog import Catalog
+from sim.shared.curves import Curves
 from sim.shared.errors import InputError
 from sim.shared.manifest import Input, sha256_of_json
+from sim.world.distillation import Published, read_published
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,13 +46,14 @@ def run(
         command: what the manifest names; by default the command line's equivalent.
 
     Raises:
-        InputError: for a count or a seed out of range, or a catalog that lacks what the scenario needs.
+        InputError: for a count or a seed out of range, or a catalog or measured curves that lack what it needs.
     """
     import pandas as pd
 
     _check("--seed", seed, 0, LARGEST_SEED)
     _check("--replications", replications, 1, 100_000)
     _check("--catalog-draws", catalog_draws, 0, 100_000)
+    published = read_published([scenario, *(after for _, after in later(scenario))], 0)
     parts: dict[str, list[pd.DataFrame]] = {spec.name: [] for spec in RESULT_TABLES}
     for draw in draws(catalog_draws):
         for replication in range(replications):
@@ -68,8 +72,9 @@ def run(
             "catalog_draws": catalog_draws,
             "scenario_sha256": scenario.sha256,
             "catalog_sha256": catalog_sha256(catalog),
+            **({"curves_sha256": curves_sha256(published.curves)} if published is not None else {}),
         },
-        inputs=_inputs(scenario, catalog),
+        inputs=(*_inputs(scenario, catalog), *_curve_inputs(published)),
         command=command or command_of(scenario.name, seed, replications, catalog_draws),
     )
 
@@ -92,6 +97,19 @@ def draws(catalog_draws: int) -> range:
 def catalog_sha256(catalog: Catalog) -> str:
     """Hash of a catalog's content."""
     return sha256_of_json(catalog.frame.to_csv(index=False, lineterminator="\n"))
+
+
+def curves_sha256(curves: Curves) -> str:
+    """Hash of the measured curves and their errors."""
+    return sha256_of_json([part.to_csv(index=False, lineterminator="\n") for part in (curves.table, curves.draws)])
+
+
+def _curve_inputs(published: Published | None) -> tuple[Input, ...]:
+    """The measured curves of students, where the scenario asks for any; what they mean for other models is assumed."""
+    if published is None:
+        return ()
+    source = "; ".join(dict.fromkeys(map(str, published.curves.table["source"])))
+    return (Input("curves of students", "measured", source, curves_sha256(published.curves)),)
 
 
 def _inputs(scenario: Scenario, catalog: Catalog) -> tuple[Input, ...]:

@@ -10,7 +10,11 @@ from sim.shared.paths import data_dir
 
 FOLDER = "simulated/claims"
 SHORT = ("claim", "verdict", "sentence", "why")
-ICONS = {"supported": ":material/check_circle:", "not supported": ":material/cancel:", "inconclusive": ":material/help:"}
+ICONS = {
+    "supported": ":material/check_circle:",
+    "not supported": ":material/cancel:",
+    "inconclusive": ":material/help:",
+}
 
 
 @st.cache_resource(show_spinner=False)
@@ -24,7 +28,9 @@ def page() -> None:
     st.header("Eleven claims, each put to a test that it can fail", anchor=False)
     manifest = data_dir() / FOLDER / "manifest.json"
     if not manifest.is_file():
-        st.info("No verdicts ship with this version. To make them: `undercut claims run`, then `undercut claims report`.")
+        st.info(
+            "No verdicts ship with this version. To make them: `undercut claims run`, then `undercut claims report`."
+        )
         for claim in claims():
             st.markdown(f"**{claim.name}**: {claim.sentence}")
         return
@@ -49,7 +55,9 @@ def page() -> None:
         if table.note:
             st.caption(table.note)
         st.dataframe(table.frame, hide_index=True)
-    st.caption(f"Made by `{found.manifest.command}`, {found.manifest.written_at[:10]}, version {found.manifest.version}.")
+    st.caption(
+        f"Made by `{found.manifest.command}`, {found.manifest.written_at[:10]}, version {found.manifest.version}."
+    )
 
 
 page()

@@ -18,7 +18,9 @@ def measured(name: str) -> pd.DataFrame:
     path = data_dir() / "measured" / name
     if not path.is_file():
         return pd.DataFrame()
-    return pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, keep_default_na=False, na_values=[""])
+    return (
+        pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, keep_default_na=False, na_values=[""])
+    )
 
 
 def differences(rows: pd.DataFrame, unit_of_seed: str = "seed") -> list[Cell]:

@@ -233,7 +233,9 @@ def _measured(
         there = list(read())
         checks.append((control, there, sides(control.criterion, there)))
     # A control is a check of size, not of significance: its estimates must lie on their side.
-    passed = [bool(there) and all(control.criterion.holds(cell.value) for cell in there) for control, there, _ in checks]
+    passed = [
+        bool(there) and all(control.criterion.holds(cell.value) for cell in there) for control, there, _ in checks
+    ]
     verdict = of_sides(found, measurement.wants, measurement.least_cells, passed)
     agree, against = sum(side > 0 for side in found), sum(side < 0 for side in found)
     lacking = "" if len(cells) >= measurement.least_cells else measurement.missing
@@ -291,9 +293,7 @@ def tables_of(judged: Sequence[Judged], draws: int) -> dict[str, pd.DataFrame]:
     }
 
 
-def _write(
-    judged: Sequence[Judged], catalog: Catalog, draws: int, folder: Path, command: str, finished: bool
-) -> None:
+def _write(judged: Sequence[Judged], catalog: Catalog, draws: int, folder: Path, command: str, finished: bool) -> None:
     tables = tables_of(judged, draws)
     content = {f"{name}.parquet": write_parquet(table, folder / f"{name}.parquet") for name, table in tables.items()}
     for one in judged:

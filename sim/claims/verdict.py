@@ -108,7 +108,9 @@ def sides(criterion: Criterion, cells: Sequence[Cell]) -> list[int]:
     sign = 1.0 if criterion.comparison == "above" else -1.0
     alpha = (1.0 - LEVEL) / 2.0
     with_claim, against = p_values(sign), p_values(-sign)
-    return [1 if first < alpha else -1 if second < alpha else 0 for first, second in zip(with_claim, against, strict=True)]
+    return [
+        1 if first < alpha else -1 if second < alpha else 0 for first, second in zip(with_claim, against, strict=True)
+    ]
 
 
 def of_sides(found: Sequence[int], wants: str, least_cells: int, controls: Sequence[bool] = ()) -> Verdict:

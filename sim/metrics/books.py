@@ -1,5 +1,7 @@
 """A provider's books as figures: what it took, served and spent on research, its profit and its margin. Pure.
 
+The one definition of gross profit: the table `providers` has it by interval, `gross_profits` over any days.
+
 Over one interval, from the ledger (flows on a day between two reports belong to the interval that ends next):
 
     revenue       = retail + wholesale and its fees + tokens sold to copiers, all that others paid it
@@ -24,6 +26,7 @@ SALES = ("retail", "wholesale", "fee", "teacher_tokens")
 SERVING = ("serving", "wholesale", "fee", "rent")
 RESEARCH = ("research", "training", "teacher_tokens", "accounts")
 CAPITAL = ("funding",)
+CLOSED = ("retail", "fee", "rent")  # posted when an interval is closed, as is all that names a task class
 
 PROVIDERS = TableSpec(
     "providers",
@@ -42,6 +45,28 @@ PROVIDERS = TableSpec(
         Column("share_of_dollars", "number", "fraction", "of all that customers paid"),
     ),
 )
+
+
+def gross_profits(ledger: pd.DataFrame, start_day: float, end_day: float) -> pd.DataFrame:
+    """Gross profit of each provider from one day to another: run, provider, gross_profit_usd.
+
+    What is posted when an interval is closed counts where the interval ends after `start_day`; what a copier buys
+    counts from that day itself on.
+    """
+    import pandas as pd
+
+    closed = ledger["account"].isin(CLOSED) | (ledger["task_class"] != "")
+    begun = (ledger["day"] > start_day + 1e-9) | (~closed & (ledger["day"] >= start_day - 1e-9))
+    rows = ledger[begun & (ledger["day"] <= end_day + 1e-9)]
+    taken, paid = rows[rows["account"].isin(SALES)], rows[rows["account"].isin(SERVING)]
+    both = pd.concat(
+        [
+            taken[RUN].assign(provider=taken["payee"], gross_profit_usd=taken["usd"]),
+            paid[RUN].assign(provider=paid["payer"], gross_profit_usd=-paid["usd"]),
+        ],
+        ignore_index=True,
+    )
+    return both.groupby([*RUN, "provider"], as_index=False)["gross_profit_usd"].sum()
 
 
 def providers(tables: Mapping[str, pd.DataFrame], by_offer: pd.DataFrame) -> pd.DataFrame:

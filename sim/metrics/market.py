@@ -118,7 +118,9 @@ def supplier_profits(ledger: pd.DataFrame) -> pd.DataFrame:
     """
     import pandas as pd
 
-    sold = ledger[ledger["account"].isin(["wholesale", "fee"])]
+    # Of what copiers buy there is no row of `shares` either, so none of the supplier's part of it.
+    for_customers = (ledger["account"] == "wholesale") & (ledger["task_class"] != "")
+    sold = ledger[for_customers | (ledger["account"] == "fee")]
     taken = sold[[*RUN, "day"]].assign(provider=sold["payee"], profit_usd=sold["usd"])
     fees = sold[sold["account"] == "fee"]
     given = fees[[*RUN, "day"]].assign(provider=fees["payer"], profit_usd=-fees["usd"])

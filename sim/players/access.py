@@ -5,16 +5,18 @@
     r  = h0 D / (1 + h0 D)           share of honest requests refused: of days 1/h0 served, D are lost
     x (1 - (1 - h)^T) / h            requests that an account yields in T days, before its ban
 
-What is refused earns nothing, and customers count it as the value of the work lost (`fit_share` less r), so that they
-leave. Where providers choose, every copier is expected to repeat its last campaign, with the same accounts and pace,
-against the newest version of its teacher.
+What is refused earns nothing, and customers count it as the value of the work lost (the board's `taste_share`), so that
+they leave. A resold offer is refused by its seller and then by its supplier, who sees the same accounts.
+
+Where providers choose, every copier is expected to repeat its last campaign, with the same accounts and pace, against
+the newest version of its teacher.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -23,7 +25,7 @@ import simpy
 from sim.players.pricing.beliefs import Beliefs
 from sim.players.prospects import Prospects, Supposed, annuity_years
 from sim.players.schedule import Key, Schedule
-from sim.scenario.access import USUAL_REQUESTS_PER_DAY, Access, Defended, Open, Regime
+from sim.scenario.access import REGIMES, USUAL_REQUESTS_PER_DAY, Access, Defended, Open, Regime
 from sim.scenario.scenario import Scenario
 from sim.shared.units import DAYS_PER_YEAR
 
@@ -35,6 +37,7 @@ class Terms:
     Attributes:
         tau: detection's threshold; None: nobody is flagged.
         limit: requests of an account and day; None: no limit.
+        supplier: the terms of whoever serves what is resold, who looks at the same requests; None for an own service.
     """
 
     returns: Regime
@@ -42,10 +45,28 @@ class Terms:
     limit: float | None
     tau: float | None
     blocked_days: float
+    supplier: Terms | None = None
 
     def pace(self, wanted: float) -> float:
         """Requests a day of one account, within the limit."""
         return wanted if self.limit is None else min(wanted, self.limit)
+
+    def flagged(self, requests_per_day: float) -> float:
+        """Daily chance that an account of that pace is flagged, by the seller or by its supplier."""
+        mine = flag_probability(self.tau, requests_per_day)
+        theirs = 0.0 if self.supplier is None else self.supplier.flagged(requests_per_day)
+        return mine + theirs * (1.0 - mine)
+
+
+def through_reseller(seller: Terms, supplier: Terms) -> Terms:
+    """The terms of what is resold: the seller's price; the tighter limit; no more told than either tells; both look."""
+    limits = [limit for limit in (seller.limit, supplier.limit) if limit is not None]
+    return replace(
+        seller,
+        returns=min(seller.returns, supplier.returns, key=REGIMES.index),
+        limit=min(limits) if limits else None,
+        supplier=supplier,
+    )
 
 
 class Copier(Protocol):
@@ -97,19 +118,25 @@ class Gates:
         self._prospects = Prospects(schedule.floor.board, beliefs)
         self._stated: dict[str, Access] = {}
         self._terms: dict[str, Terms] = {}
-        self._refused: dict[int, float] = {}
         self._rate_per_year = 0.0
 
     def terms(self, provider: str) -> Terms:
-        """What holds at a provider today."""
+        """What a provider itself sets today."""
         return self._terms[provider]
+
+    def terms_of(self, offer: int, trying: Mapping[str, Terms] | None = None) -> Terms:
+        """What holds for an offer today, were the terms of some providers those that they try.
+
+        A resold offer has its seller's and inherits its supplier's.
+        """
+        board, terms = self._floor.board, self._terms | dict(trying or {})
+        supplier = int(board.supplier_offer[offer])
+        mine = terms[board.owners[offer]]
+        return mine if supplier < 0 else through_reseller(mine, terms[board.owners[supplier]])
 
     def plan(self, scenario: Scenario) -> None:
         """The policies are those of this scenario from now on; one that is the same keeps what it chose."""
         self._rate_per_year = scenario.discount_rate_per_year
-        for offer, share in self._refused.items():
-            # An intervention has put the stated tastes back on the board.
-            self._floor.board.fit_share[offer] -= share
         for provider in scenario.providers:
             stated = provider.access
             if self._stated.get(provider.name) != stated:
@@ -141,24 +168,20 @@ class Gates:
 
     def _profit_usd_per_day(self, name: str, terms: Terms, copiers: list[Copier]) -> float:
         """Expected profit of a day on these terms, at posted prices, the copiers' students included."""
-        own, board = self._floor.own(name), self._floor.board
+        own = self._floor.own(name)
         share = refused_share(terms.tau, terms.blocked_days)
-        fit = {j: float(board.fit_share[j]) + self._refused.get(j, 0.0) - share for j in own}
         abilities = {copier.student: copier.theta(terms) for copier in copiers}
         on_sale = dict.fromkeys(abilities, True)
-        supposed = Supposed(abilities, on_sale, fit, dict.fromkeys(own, share))
+        supposed = Supposed(abilities, on_sale, dict.fromkeys(own, share))
         profit = self._prospects.profit_usd_per_day(name, supposed, reprices=False)
         return profit + sum(copier.margin_usd(terms) / copier.campaign_days for copier in copiers)
 
     def _set(self, name: str, terms: Terms, tell: bool = True) -> None:
         """Let terms hold from now on; the floor is settled."""
-        floor, board = self._floor, self._floor.board
+        floor = self._floor
         self._terms[name] = terms
         share = refused_share(terms.tau, terms.blocked_days)
-        for offer in floor.own(name):
-            board.fit_share[offer] += self._refused.get(offer, 0.0) - share
-            board.refused_share[offer] = share
-            self._refused[offer] = share
+        floor.board.refused_share[floor.own(name)] = share
         if not tell:
             return
         profit = self._prospects.profit_usd_per_day(name, Supposed(), reprices=False)

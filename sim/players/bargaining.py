@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sim.players.channel import answer, hypothetical, income
+from sim.players.channel import answer, income
 from sim.players.pricing.beliefs import Beliefs
 from sim.players.pricing.best_response import COARSE_RANGE, posted_level, search_level
 from sim.scenario.reselling import LinearBargain, TwoPartBargain
@@ -87,7 +87,7 @@ def nash_in_nash(
 ) -> list[Terms]:
     """The terms of each pair, given those of all others; the board is left as it was."""
     found: list[Terms] = []
-    with hypothetical(board):
+    with board.hypothetical():
         for _ in range(ROUNDS):
             last, found = found, []
             for pair, bargain in pairs:
@@ -103,7 +103,7 @@ def negotiate(board: Board, beliefs: Beliefs, pair: Pair, bargain: LinearBargain
     """The terms of one pair at what else is posted; the board is left as it was."""
     supplier_alone, buyer_alone, fallback = without_deal(board, beliefs, pair)
     cost = board.cost[:, pair.wholesale].copy()
-    with hypothetical(board):
+    with board.hypothetical():
         _supply(board, pair)
         retail = board.price[:, pair.buyer].copy()
 
@@ -144,7 +144,7 @@ def without_deal(board: Board, beliefs: Beliefs, pair: Pair) -> tuple[float, flo
     """Expected income of a day of the supplier and of the buyer with its best fallback, and which that is."""
     best = (-math.inf, -math.inf, -1)
     for fallback in (-1, *pair.fallbacks):
-        with hypothetical(board):
+        with board.hypothetical():
             cut(board, pair, fallback)
             answer(board, beliefs, [pair.buyer])
             buyer = income(board, beliefs, pair.buyer)

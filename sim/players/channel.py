@@ -1,7 +1,7 @@
 """A chain of supplier and platform, as its owners see it: what each earns on a board that does not exist yet.
 
 A supplier earns its wholesale margin on whatever others resell of it, besides its own retail; inside one owner, service
-moves at cost. Hypothetical boards are set up, asked about and put back.
+moves at cost. Hypothetical boards are set up within `Board.hypothetical`, asked about and put back.
 """
 
 from __future__ import annotations
@@ -17,18 +17,6 @@ from sim.world.board import Board
 
 ROUNDS = 50  # of answers to one another
 LEAST_GAIN = 1e-12  # answers are exact, so that profits are smooth in the wholesale price
-
-
-@contextmanager
-def hypothetical(board: Board) -> Iterator[Board]:
-    """Whatever is done to prices, costs and what is on sale within is undone at the end."""
-    fields = ("price", "cost", "price_usd", "cost_usd", "on_sale", "tariff")
-    saved = {name: getattr(board, name).copy() for name in fields}
-    try:
-        yield board
-    finally:
-        for name, value in saved.items():
-            getattr(board, name)[:] = value
 
 
 def margins_usd(board: Board, group: Sequence[int]) -> np.ndarray:

@@ -12,6 +12,7 @@ from sim.players.research import Researchers
 from sim.players.schedule import Schedule
 from sim.players.students import Students
 from sim.scenario.scenario import Scenario
+from sim.world.distillation import Published
 from sim.world.floor import Floor
 from sim.world.streams import Streams
 
@@ -19,10 +20,17 @@ from sim.world.streams import Streams
 class Development:
     """The labs that decide, and the gates of those whom they ask."""
 
-    def __init__(self, floor: Floor, beliefs: Beliefs, streams: Streams, after_release: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        floor: Floor,
+        beliefs: Beliefs,
+        streams: Streams,
+        after_release: Callable[[str], None],
+        published: Published | None,
+    ) -> None:
         self._schedule = Schedule(floor, after_release)
         self._abilities = Abilities(floor)
-        self._students = Students(self._schedule, self._abilities, beliefs)
+        self._students = Students(self._schedule, self._abilities, beliefs, published)
         self._gates = Gates(self._schedule, beliefs, self._students.copiers_of)
         self._students.gates = self._gates
         self._researchers = Researchers(self._schedule, self._abilities, beliefs, streams)

@@ -39,8 +39,10 @@ class Entry:
 
     def revise(self, scenario: Scenario) -> None:
         """The groups, and what labs are to publish, are those of another scenario from now on."""
-        self._accrue()
-        self._groups = {group.name: group for group in (*scenario.hosts, *scenario.free_entry)}
+        groups: dict[str, EntryGroup] = {group.name: group for group in (*scenario.hosts, *scenario.free_entry)}
+        if groups != self._groups:
+            self._accrue()  # at the fixed costs of until now
+        self._groups = groups
         self._discount_rate_per_year = scenario.discount_rate_per_year
         self._foresight.revise(scenario)
         self._opened.plan(scenario.providers)

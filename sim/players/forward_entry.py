@@ -10,40 +10,21 @@ another; the wholesale price stands.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 from sim.players.bargaining import Pair, cut, without_deal
-from sim.players.channel import answer, hypothetical, income
-from sim.players.decisions import Act, Decisions
-from sim.players.pricing.beliefs import Beliefs
-from sim.players.reseller import Resellers, owner_named
+from sim.players.builders import Builders
+from sim.players.channel import answer, income
+from sim.players.decisions import Act
+from sim.scenario.providers import Provider
 from sim.scenario.reselling import ForwardEntry
-from sim.scenario.scenario import Scenario
 from sim.shared.units import DAYS_PER_YEAR
-from sim.world import ledger as books
-from sim.world.floor import Floor
 
 
-class ForwardEntrants:
+class ForwardEntrants(Builders[ForwardEntry]):
     """The suppliers that think about their buyers' business."""
 
-    def __init__(
-        self,
-        floor: Floor,
-        beliefs: Beliefs,
-        resellers: Resellers,
-        scenario: Scenario,
-        after_release: Callable[[str], None],
-    ) -> None:
-        self._floor, self._beliefs, self._resellers = floor, beliefs, resellers
-        self._after_release = after_release
-        self._scenario = scenario
-        self._decisions = Decisions(floor, lambda provider: provider.forward_entry, self._decide)
-
-    def start(self, scenario: Scenario) -> None:
-        """Let every supplier of the scenario decide from now on."""
-        self._scenario = scenario
-        self._decisions.start(scenario)
+    def _part_of(self, provider: Provider) -> ForwardEntry | None:
+        return provider.forward_entry
 
     def _decide(self, name: str, part: ForwardEntry) -> Act | None:
         floor, rate = self._floor, self._scenario.discount_rate_per_year
@@ -53,27 +34,19 @@ class ForwardEntrants:
         until = out * (1.0 - math.exp(-rate * years)) / rate
         best = max(enter, enter_and_cut) if part.may_cut else enter
         stay, go = out / rate, -part.cost_usd + until + later * best
-        treasury = owner_named(self._scenario, name).treasury
-        ready = floor.ledger.cash_usd(name) + treasury.credit_limit_usd
         words = f"net present value, USD: stay out {stay:.6g}, enter {go:.6g}"
         if part.may_cut:
             words += ", and cut supply" if enter_and_cut > enter else ", and go on supplying"
-        go_ahead = go > stay and part.cost_usd <= ready
+        go_ahead = go > stay and part.cost_usd <= self._ready_usd(name)
         floor.event("forward_entry", name, part.offer, 0.0, words)
         return self._entry(name, part) if go_ahead else None
 
     def _entry(self, name: str, part: ForwardEntry) -> Act:
-        floor, board = self._floor, self._floor.board
-        if part.cost_usd:
-            floor.pay(books.TRAINING, name, books.COMPUTE, part.cost_usd, "", part.offer)
-        floor.event("build", name, part.offer, part.cost_usd, "forward entry")
-        yield floor.env.timeout(part.build_days)
-        if name in floor.exited:
+        self._pay_for_build(name, part.offer, part.cost_usd)
+        if not (yield from self._wait_for_build(name, part.offer, part.cost_usd, part.build_days, "forward entry")):
             return
-        floor.settle()
         _, enter, enter_and_cut = self._yearly(name, part)
-        floor.put_on_sale(board.index(part.offer), "release")
-        floor.event("release", name, part.offer, 0.0, "forward entry")
+        self._release(name, part.offer, "forward entry")
         self._after_release(name)
         if part.may_cut and enter_and_cut > enter:
             for pair in self._pairs(name):
@@ -88,7 +61,7 @@ class ForwardEntrants:
         fallbacks = [without_deal(board, self._beliefs, pair)[2] for pair in pairs]
 
         def earned(enter: bool, cut_off: bool) -> float:
-            with hypothetical(board):
+            with board.hypothetical():
                 if enter:
                     board.on_sale[board.index(part.offer)] = True
                 for pair, fallback in zip(pairs, fallbacks, strict=True):

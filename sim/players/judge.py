@@ -13,6 +13,7 @@ import simpy
 from sim.players.abilities import Abilities
 from sim.players.access import Gates
 from sim.players.schedule import Key, Schedule, afford_usd
+from sim.players.tokens import buy_tokens, monthly_mtok, price_usd_per_mtok
 from sim.scenario.scenario import Scenario
 from sim.scenario.students import Reinforcement
 from sim.world import ledger as books
@@ -40,41 +41,57 @@ class Judged:
             gain = judged_gain(part, before + part.round_usd) - judged_gain(part, before)
             if gain < part.least_gain_logits:
                 continue
-            spent = self._pay(key[1], part)
-            if spent is not None:
-                yield self._floor.env.process(self._round(key[1], part, gain, spent))
+            cost_usd = part.round_usd + part.judge_output_mtok * self._rate_usd_per_mtok(key[1], part)
+            if self._can(key[1], part, cost_usd):
+                judged = self._pay(key[1], part)
+                yield self._floor.env.process(self._round(key[1], part, gain, cost_usd, judged))
 
-    def _pay(self, name: str, part: Reinforcement) -> float | None:
-        """Pay for compute and for the judge; returns USD spent, None where it cannot be done."""
+    def _can(self, name: str, part: Reinforcement, cost_usd: float) -> bool:
+        """Whether the judge is to be had and the round can be paid."""
         floor, board = self._floor, self._floor.board
         assert self._scenario is not None
         provider = next(one for one in self._scenario.providers if one.name == name)
-        tokens = 0.0
-        judge, seller = -1, ""
         if part.judge_offer is not None:
             judge = board.index(part.judge_offer)
-            seller = board.owners[judge]
-            if seller != name and not board.on_sale[judge]:
-                return None
-            ratio = self._gates.terms(seller).bulk_price_ratio
-            rate = board.cost[2, judge] if seller == name else board.price[2, judge] * ratio
-            tokens = float(part.judge_output_mtok * rate)
-        if part.round_usd + tokens > afford_usd(floor, provider):
-            floor.event("unaffordable", name, part.offer, 0.0, f"a round for {part.round_usd + tokens:.4g} USD")
-            return None
+            if board.owners[judge] != name and not board.on_sale[judge]:
+                return False
+        if cost_usd > afford_usd(floor, provider):
+            floor.event("unaffordable", name, part.offer, 0.0, f"a round for {cost_usd:.4g} USD")
+            return False
+        return True
+
+    def _rate_usd_per_mtok(self, name: str, part: Reinforcement) -> float:
+        """What the judge's tokens cost: the own one's its serving, another's what one account pays; 0 without one."""
+        if part.judge_offer is None:
+            return 0.0
+        board, judge = self._floor.board, self._floor.board.index(part.judge_offer)
+        if board.owners[judge] == name:
+            return float(board.cost[2, judge])
+        volume = monthly_mtok(part.judge_output_mtok, part.round_days)
+        return price_usd_per_mtok(board, judge, volume, self._gates.terms_of(judge).bulk_price_ratio)
+
+    def _pay(self, name: str, part: Reinforcement) -> simpy.Event | None:
+        """Pay for compute and for the judge; returns what to wait for where its verdicts come by and by."""
+        floor, board = self._floor, self._floor.board
         if part.round_usd:
             floor.pay(books.TRAINING, name, books.COMPUTE, part.round_usd, "", part.offer)
-        if judge >= 0 and part.judge_output_mtok:
-            mtok, cost = part.judge_output_mtok, float(part.judge_output_mtok * board.cost[2, judge])
-            if seller != name:
-                floor.pay(books.TEACHER_TOKENS, name, seller, tokens, "", board.offers[judge], 0.0, mtok)
-            floor.pay(books.SERVING, seller, books.COMPUTE, cost, "", board.offers[judge])
-        return part.round_usd + tokens
+        if part.judge_offer is None or not part.judge_output_mtok:
+            return None
+        judge, mtok = board.index(part.judge_offer), part.judge_output_mtok
+        if board.owners[judge] == name:
+            usd = mtok * self._rate_usd_per_mtok(name, part)
+            floor.pay(books.SERVING, name, books.COMPUTE, usd, "", part.judge_offer)
+            return None
+        return buy_tokens(floor, name, judge, mtok, part.round_days, lambda: self._rate_usd_per_mtok(name, part))
 
-    def _round(self, name: str, part: Reinforcement, gain: float, spent: float) -> Generator[simpy.Event, None, None]:
+    def _round(
+        self, name: str, part: Reinforcement, gain: float, spent: float, judged: simpy.Event | None
+    ) -> Generator[simpy.Event, None, None]:
         floor, offer = self._floor, self._floor.board.index(part.offer)
         self._spent_usd[offer] = self._spent_usd.get(offer, 0.0) + part.round_usd
         yield floor.env.timeout(part.round_days)
+        if judged is not None:
+            yield judged
         if name in floor.exited:
             return
         floor.settle()

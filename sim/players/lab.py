@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator, Iterable
 
 import simpy
 
+from sim.players.tokens import price_usd_per_mtok, sell_tokens
 from sim.scenario.providers import Distillation, Lab, Provider
 from sim.world import ledger as books
 from sim.world.floor import Floor
@@ -68,9 +69,7 @@ class Labs:
             floor.pay(books.TRAINING, name, books.COMPUTE, plan.training_cost_usd, "", plan.offer)
         if plan.teacher_offer is None or not plan.teacher_output_mtok:
             return spent, "own teacher"
-        teacher = board.index(plan.teacher_offer)
-        seller, mtok = board.owners[teacher], plan.teacher_output_mtok
-        usd = float(mtok * board.price[2, teacher])
-        floor.pay(books.TEACHER_TOKENS, name, seller, usd, "", plan.teacher_offer, 0.0, mtok)
-        floor.pay(books.SERVING, seller, books.COMPUTE, float(mtok * board.cost[2, teacher]), "", plan.teacher_offer)
+        teacher, mtok = board.index(plan.teacher_offer), plan.teacher_output_mtok
+        usd = mtok * price_usd_per_mtok(board, teacher, mtok)  # one account, within a month
+        sell_tokens(floor, name, teacher, mtok, usd)
         return spent + usd, f"{mtok:g} Mtok bought from {plan.teacher_offer}"

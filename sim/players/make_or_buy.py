@@ -19,16 +19,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sim.players.bargaining import Pair, cut, without_deal
-from sim.players.channel import answer, hypothetical, income
-from sim.players.decisions import Act, Decisions
-from sim.players.pricing.beliefs import Beliefs
-from sim.players.reseller import Resellers, owner_named
+from sim.players.builders import Builders
+from sim.players.channel import answer, income
+from sim.players.decisions import Act
+from sim.players.tokens import buy_tokens, monthly_mtok, price_usd_per_mtok
+from sim.scenario.providers import Provider
 from sim.scenario.reselling import Build, MakeOrBuy
-from sim.scenario.scenario import Scenario
 from sim.shared.units import DAYS_PER_YEAR
-from sim.world import ledger as books
 from sim.world.board import Board
-from sim.world.floor import Floor
 
 
 @dataclass(frozen=True)
@@ -81,26 +79,11 @@ def choose(
     return Choice(stay, tuple(builds))
 
 
-class MakersOrBuyers:
+class MakersOrBuyers(Builders[MakeOrBuy]):
     """The platforms that think about a model of their own."""
 
-    def __init__(
-        self,
-        floor: Floor,
-        beliefs: Beliefs,
-        resellers: Resellers,
-        scenario: Scenario,
-        after_release: Callable[[str], None],
-    ) -> None:
-        self._floor, self._beliefs, self._resellers = floor, beliefs, resellers
-        self._after_release = after_release
-        self._scenario = scenario
-        self._decisions = Decisions(floor, lambda provider: provider.make_or_buy, self._decide)
-
-    def start(self, scenario: Scenario) -> None:
-        """Let every platform of the scenario decide from now on."""
-        self._scenario = scenario
-        self._decisions.start(scenario)
+    def _part_of(self, provider: Provider) -> MakeOrBuy | None:
+        return provider.make_or_buy
 
     def _decide(self, name: str, part: MakeOrBuy) -> Act | None:
         floor, board = self._floor, self._floor.board
@@ -110,48 +93,41 @@ class MakersOrBuyers:
         if self._resellers.supplied(pair):
             now = self._yearly(pair, lambda: None)
         found = choose(now, lost, plans, self._scenario.discount_rate_per_year, part.hazard_per_year)
-        treasury = owner_named(self._scenario, name).treasury
-        ready = floor.ledger.cash_usd(name) + treasury.credit_limit_usd
         build = part.builds[found.best] if found.best >= 0 else None
         values = ", ".join(
             f"{plan.route} {plan.offer} {value:.6g}" for plan, value in zip(part.builds, found.build_usd, strict=True)
         )
         words = f"net present value, USD: stay {found.stay_usd:.6g}, {values}"
-        if build is not None and plans[found.best].cost_usd > ready:
+        if build is not None and plans[found.best].cost_usd > self._ready_usd(name):
             words, build = f"{words}; not enough cash", None
         floor.event("make_or_buy", name, build.offer if build else board.offers[pair.resold[0]], detail=words)
         return None if build is None else self._building(name, build)
 
     def _building(self, name: str, build: Build) -> Act:
-        """Pay, wait, put the model on sale, and keep the supplier's beside it only if that earns more."""
+        """Pay, wait for the model, put it on sale, and keep the supplier's beside it only if that earns more."""
         floor, board = self._floor, self._floor.board
-        if build.cost_usd:
-            floor.pay(books.TRAINING, name, books.COMPUTE, build.cost_usd, "", build.offer)
-        spent = build.cost_usd
+        self._pay_for_build(name, build.offer, build.cost_usd)
+        spent, tokens = self._cost_usd(build), None
         if build.teacher_offer is not None and build.teacher_output_mtok:
-            spent += self._buy_tokens(name, board.index(build.teacher_offer), build.teacher_output_mtok)
-        floor.event("build", name, build.offer, spent, build.route)
-        yield floor.env.timeout(build.build_days)
-        if name in floor.exited:
+            teacher = board.index(build.teacher_offer)
+            mtok, days = build.teacher_output_mtok, build.build_days
+            tokens = buy_tokens(floor, name, teacher, mtok, days, lambda: self._price_usd_per_mtok(build))
+        if not (yield from self._wait_for_build(name, build.offer, spent, build.build_days, build.route, tokens)):
             return
-        floor.settle()
         pair, offer = self._pair(name), board.index(build.offer)
         alone = self._yearly(pair, lambda: _built_alone(board, pair, offer))
         both = self._yearly(pair, lambda: _built_besides(board, offer))
-        floor.put_on_sale(offer, "release")
-        floor.event("release", name, build.offer, 0.0, build.route)
+        self._release(name, build.offer, build.route)
         if alone >= both * (1.0 - 1e-9):  # supply that adds nothing is not renewed
             self._resellers.drop(pair, offer)
         self._after_release(name)
 
-    def _buy_tokens(self, name: str, teacher: int, output_mtok: float) -> float:
-        """Pay for the teacher's output tokens at its posted price; returns USD."""
-        floor, board = self._floor, self._floor.board
-        seller, offer = board.owners[teacher], board.offers[teacher]
-        usd = float(output_mtok * board.price[2, teacher])
-        floor.pay(books.TEACHER_TOKENS, name, seller, usd, "", offer, 0.0, output_mtok)
-        floor.pay(books.SERVING, seller, books.COMPUTE, float(output_mtok * board.cost[2, teacher]), "", offer)
-        return usd
+    def _price_usd_per_mtok(self, build: Build) -> float:
+        """What a build's tokens cost, by one account that takes them while the model is being built."""
+        if build.teacher_offer is None:
+            return 0.0
+        board, volume = self._floor.board, monthly_mtok(build.teacher_output_mtok, build.build_days)
+        return price_usd_per_mtok(board, board.index(build.teacher_offer), volume)
 
     def _profits(self, pair: Pair, part: MakeOrBuy) -> tuple[float, list[Plan]]:
         """Yearly profit when cut off, and every build in figures."""
@@ -174,14 +150,11 @@ class MakersOrBuyers:
         return lost * DAYS_PER_YEAR, plans
 
     def _cost_usd(self, build: Build) -> float:
-        board = self._floor.board
-        if build.teacher_offer is None:
-            return build.cost_usd
-        return build.cost_usd + float(build.teacher_output_mtok * board.price[2, board.index(build.teacher_offer)])
+        return build.cost_usd + build.teacher_output_mtok * self._price_usd_per_mtok(build)
 
     def _yearly(self, pair: Pair, change: Callable[[], None]) -> float:
         """The platform's expected profit of a year on a changed board, retail re-optimised; the board is put back."""
-        with hypothetical(self._floor.board) as board:
+        with self._floor.board.hypothetical() as board:
             change()
             answer(board, self._beliefs, [pair.buyer])
             return income(board, self._beliefs, pair.buyer) * DAYS_PER_YEAR

@@ -1,4 +1,4 @@
-"""What an owner expects to earn on a board that is not there: other abilities, other offers on sale.
+"""What an owner expects to earn on a board that is not there: other abilities, other offers on sale, other refusals.
 
 Expected demand of a day, everybody reviewing, rivals' prices as posted, by the owners' common beliefs. The board is
 left as it was.
@@ -7,8 +7,7 @@ left as it was.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -27,14 +26,21 @@ class Supposed:
     Attributes:
         theta: ability by class, shape (C,), of some offers.
         on_sale: whether some offers are on sale.
-        fit_share: taste for some offers, as a share of value.
-        refused_share: share of their requests that some offers do not serve.
+        refused_share: share of their requests that some offers' own access policy refuses.
     """
 
     theta: Mapping[int, np.ndarray] = field(default_factory=dict)
     on_sale: Mapping[int, bool] = field(default_factory=dict)
-    fit_share: Mapping[int, float] = field(default_factory=dict)
     refused_share: Mapping[int, float] = field(default_factory=dict)
+
+    def put_on(self, board: Board) -> None:
+        """Let it hold, within `Board.hypothetical`."""
+        for offer, ability in self.theta.items():
+            board.theta[:, offer] = ability
+        for offer, sold in self.on_sale.items():
+            board.on_sale[offer] = sold
+        for offer, share in self.refused_share.items():
+            board.refused_share[offer] = share
 
 
 class Prospects:
@@ -50,28 +56,23 @@ class Prospects:
         """
         board = self._board
         own = np.array([owner == provider for owner in board.owners])
-        with _as_supposed(board, supposed):
+        with board.hypothetical():
+            supposed.put_on(board)
             # What is free has no level; it counts beside the others.
             priced = (board.list_price.max(axis=0) > 0) & (board.price.max(axis=0) > 0)
             sold = [int(j) for j in np.flatnonzero(own & board.on_sale & priced)]
-            posted = board.price[:, sold].copy()
-            try:
-                if reprices and sold:
-                    for offer, level in best_levels(board, self._beliefs, own & board.on_sale, sold, STATIC).items():
-                        board.set_price(offer, level * board.list_price[:, offer])
-                profit = self._retail(own & board.on_sale, sold) + self._wholesale(own)
-            finally:
-                for place, offer in enumerate(sold):
-                    board.set_price(offer, posted[:, place])
+            if reprices and sold:
+                for offer, level in best_levels(board, self._beliefs, own & board.on_sale, sold, STATIC).items():
+                    board.set_price(offer, level * board.list_price[:, offer])
+            profit = self._retail(own & board.on_sale, sold) + self._wholesale(own)
         return profit if math.isfinite(profit) else 0.0
 
     def _retail(self, mine: np.ndarray, sold: list[int]) -> float:
-        """On the own offers in `mine` (J,), bool, at posted prices, less what is refused of their requests."""
+        """On the own offers in `mine` (J,), bool, at posted prices."""
         if not sold:
             return 0.0
         at = np.array([posted_level(self._board, sold[0])])
-        profit = self._beliefs.profit_usd(self._board, mine, sold[0], at, STATIC, smooth=True)[0]
-        return float(profit * (1.0 - self._board.refused_share[sold[0]]))
+        return float(self._beliefs.profit_usd(self._board, mine, sold[0], at, STATIC, smooth=True)[0])
 
     def _wholesale(self, own: np.ndarray) -> float:
         """On what others resell of the own offers in `own` (J,), bool."""
@@ -81,23 +82,6 @@ class Prospects:
             return 0.0
         margin = np.where(resold, (board.price_usd - board.cost_usd)[:, board.supplier_offer], 0.0)
         return income_usd(board, self._beliefs, margin)
-
-
-@contextmanager
-def _as_supposed(board: Board, supposed: Supposed) -> Iterator[None]:
-    saved = [array.copy() for array in (board.theta, board.on_sale, board.fit_share, board.refused_share)]
-    try:
-        for offer, ability in supposed.theta.items():
-            board.theta[:, offer] = ability
-        for offer, sold in supposed.on_sale.items():
-            board.on_sale[offer] = sold
-        for offer, fit in supposed.fit_share.items():
-            board.fit_share[offer] = fit
-        for offer, share in supposed.refused_share.items():
-            board.refused_share[offer] = share
-        yield
-    finally:
-        board.theta[:], board.on_sale[:], board.fit_share[:], board.refused_share[:] = saved
 
 
 @dataclass(frozen=True)

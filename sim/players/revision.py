@@ -16,6 +16,9 @@ from sim.world.board import Board
 from sim.world.models import ResolvedModel, resolve_models
 from sim.world.streams import Streams
 
+# Of a provider: what its owner acts on by processes of their own, which settle demand when they act.
+_DECIDED = {"price", "lab", "treasury", "make_or_buy", "forward_entry"}
+
 
 @dataclass(frozen=True)
 class ChangedField:
@@ -38,6 +41,12 @@ def kept_parts(before: Scenario, after: Scenario) -> Scenario:
         for old, new in zip(before.providers, after.providers, strict=True)
     )
     return after.model_copy(update={"providers": providers, "interventions": before.interventions})
+
+
+def touches_demand(before: Scenario, after: Scenario) -> bool:
+    """Whether anything differs on which customers' choices, costs, waits or refusals hang from this moment on."""
+    beside: Any = {"providers": {"__all__": _DECIDED}, "discount_rate_per_year": True, "interventions": True}
+    return before.model_dump(exclude=beside) != after.model_dump(exclude=beside)
 
 
 def changed_fields(before: Scenario, after: Scenario) -> list[ChangedField]:

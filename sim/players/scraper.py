@@ -15,15 +15,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sim.players.access import Terms, flag_probability, served_days
+from sim.players.access import Terms, served_days
 from sim.players.prospects import drawn
 from sim.scenario.access import USUAL_REQUESTS_PER_DAY, Lent, Scraped
 from sim.scenario.students import Student
 from sim.shared.units import TOKENS_PER_MTOK
-from sim.world.distillation import student_theta
+from sim.world.distillation import Published, student_theta
 
 DOSE_POINTS = 9  # at which the student's profit is computed; straight between them in ln(1 + dose/scale)
-SERVED_ALMOST = 1e-9  # of the wanted tokens: what rounding may leave
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ class Plan:
         pace = terms.pace(self.pace)
         if self.lent is not None:
             pace = USUAL_REQUESTS_PER_DAY * (1.0 + pace / self.lent.usual_requests_per_day)
-        return flag_probability(terms.tau, pace)
+        return terms.flagged(pace)
 
     @property
     def opening_usd(self) -> float:
@@ -92,15 +91,18 @@ class Standing:
 
     Attributes:
         teacher, own: ability by class, shape (C,), logits.
+        published: the measured curves, where a student follows them.
     """
 
     teacher: np.ndarray
     own: np.ndarray
     effective_mtok: float
+    published: Published | None = None
 
     def theta(self, part: Student, more_mtok: float) -> np.ndarray:
         """Ability after so much more of effective tokens, shape (C,)."""
-        return student_theta(part.curve, self.teacher, self.own, self.effective_mtok + more_mtok)
+        dose = self.effective_mtok + more_mtok
+        return student_theta(part.curve, self.teacher, self.own, dose, self.published)
 
 
 def largest_value(
@@ -109,7 +111,7 @@ def largest_value(
     terms: Terms,
     worth: float,
     profit_usd_per_day: Callable[[float], float],
-    price_usd_per_mtok: float,
+    price_usd_per_mtok: Callable[[Plan], float],
     training_usd: float,
     budget_usd: float,
     annuity_days: float,
@@ -119,6 +121,7 @@ def largest_value(
     Args:
         worth: effective tokens a token.
         profit_usd_per_day: expected gain of profit after so much of effective tokens, in millions.
+        price_usd_per_mtok: what the accounts of a plan pay.
         budget_usd: what can be paid in all.
         annuity_days: days of profit that the horizon is worth today.
     """
@@ -131,7 +134,8 @@ def largest_value(
     ]  # fmt: skip
     mtok = np.array([plan.whole_mtok(terms) for plan in plans])
     fees = np.array([plan.opening_usd + plan.lending_usd(taken) for plan, taken in zip(plans, mtok, strict=True)])
-    cost = mtok * price_usd_per_mtok + fees + training_usd
+    price = np.array([price_usd_per_mtok(plan) for plan in plans])
+    cost = mtok * price + fees + training_usd
     nothing = Plan(0.0, source.paces[0], 0.0, None, source.campaign_days, 0.0)
     can = cost <= budget_usd
     if not can.any():

@@ -2,7 +2,8 @@
 
 A student is made from the version of its teacher that stood when the campaign began. Tokens of one version add up, and
 what the student could do before the first of them is what the curve starts from. Tokens of a rival's are taken in steps
-of a week, on the terms and at the price of the week's start; the rival serves them at its cost.
+of a week, on the terms and at the price of the week's start: as demand on the fleet that serves them, which refuses
+what it has no room for, and paid by the tariff of the copier's own accounts.
 """
 
 from __future__ import annotations
@@ -18,15 +19,15 @@ from sim.players.access import Copier, Gates, Terms
 from sim.players.pricing.beliefs import Beliefs
 from sim.players.prospects import Prospects, Supposed, annuity_years
 from sim.players.schedule import Key, Schedule, afford_usd
-from sim.players.scraper import SERVED_ALMOST, Plan, Standing, largest_value
+from sim.players.scraper import Plan, Standing, largest_value
+from sim.players.tokens import SERVED_ALMOST, STEP_DAYS, price_usd_per_mtok, sell_tokens
 from sim.scenario.access import Accounts, OpenWeights, Own, Scraped
 from sim.scenario.providers import Provider
 from sim.scenario.scenario import Scenario
 from sim.scenario.students import Student
-from sim.shared.units import DAYS_PER_YEAR, TOKENS_PER_MTOK
+from sim.shared.units import DAYS_PER_MONTH, DAYS_PER_YEAR, TOKENS_PER_MTOK
 from sim.world import ledger as books
-
-STEP_DAYS = 7.0  # of a campaign: tokens are billed and terms are looked at
+from sim.world.distillation import Published
 
 
 @dataclass
@@ -39,16 +40,13 @@ class _Held:
     spent_usd: float = 0.0
     plan: Plan | None = field(default=None)
 
-    @property
-    def standing(self) -> Standing:
-        return Standing(self.version.theta, self.own, self.effective_mtok)
-
 
 class Students:
     """The students of all providers."""
 
-    def __init__(self, schedule: Schedule, abilities: Abilities, beliefs: Beliefs) -> None:
+    def __init__(self, schedule: Schedule, abilities: Abilities, beliefs: Beliefs, published: Published | None) -> None:
         self._schedule, self._floor, self._abilities = schedule, schedule.floor, abilities
+        self._published = published
         self._prospects = Prospects(schedule.floor.board, beliefs)
         self._held: dict[int, _Held] = {}
         self._scenario: Scenario | None = None
@@ -62,7 +60,7 @@ class Students:
                 self._schedule.keep(("student", provider.name, part.offer), part, self._cycles)
 
     def copiers_of(self, provider: str) -> list[Copier]:
-        """The last campaigns against a provider's offers that are on sale."""
+        """The last campaigns against offers on sale that a provider sells, or serves for who resells them."""
         assert self._scenario is not None
         board = self._floor.board
         out: list[Copier] = []
@@ -70,9 +68,10 @@ class Students:
             for part in rival.lab.students:
                 teacher, student = board.index(part.teacher_offer), board.index(part.offer)
                 held = self._held.get(student)
-                theirs = board.owners[teacher] == provider and rival.name not in self._floor.exited
+                served_by = {board.owners[j] for j in (teacher, int(board.supplier_offer[teacher])) if j >= 0}
+                theirs = provider in served_by and rival.name not in self._floor.exited
                 if theirs and board.on_sale[teacher] and held is not None and held.plan is not None:
-                    out.append(_Campaign(self, part, held.plan, student, teacher))
+                    out.append(_Campaign(self, part, held.plan, student, teacher, provider))
         return out
 
     # -- one cycle ----------------------------------------------------------------------------------------------
@@ -94,7 +93,7 @@ class Students:
         if not board.on_sale[teacher]:
             return False
         assert self.gates is not None
-        terms = self.gates.terms(board.owners[teacher])
+        terms = self.gates.terms_of(teacher)
         plan = self._planned(name, part, held, terms)
         if plan.accounts <= 0.0:
             return False
@@ -124,35 +123,40 @@ class Students:
     def _collect(
         self, key: Key, part: Student, held: _Held, plan: Plan, teacher: int
     ) -> Generator[simpy.Event, None, None]:
+        """Take tokens week by week; what the teacher's fleet has no room for is refused, and asked for again."""
         floor, board, name = self._floor, self._floor.board, key[1]
         seller = board.owners[teacher]
         assert self.gates is not None
-        alive, taken, left = 1.0, 0.0, plan.days
+        alive, taken, left, refused = 1.0, 0.0, plan.days, False
         while left > 1e-9 and alive > 1e-6:
-            terms = self.gates.terms(seller)
-            price = float(board.price[2, teacher]) * terms.bulk_price_ratio
+            terms = self.gates.terms_of(teacher)
+            price = self._price_usd_per_mtok(plan, terms, teacher)
             days = min(STEP_DAYS, left)
             if plan.wanted_mtok is not None:
                 missing = plan.wanted_mtok - taken
                 if missing <= SERVED_ALMOST * plan.wanted_mtok:
                     return
-                days = min(days, plan.days_until(terms, missing, alive))
+                if not refused:
+                    days = min(days, plan.days_until(terms, missing, alive))
+            asked = plan.mtok(terms, days, alive)
+            if refused and plan.wanted_mtok is not None:
+                asked = min(asked, missing)  # over a whole step again: short ones would ask without end
+            flow = floor.begin_bulk(teacher, asked / days, asked / days / plan.mtok_per_request)
             yield floor.env.timeout(days)
+            mtok = asked if flow is None else floor.end_bulk(flow)
+            refused = mtok < asked
             if not self._schedule.stands(key, part) or seller in floor.exited or not board.on_sale[teacher]:
                 return
             left -= days
-            mtok = plan.mtok(terms, days, alive)
             alive *= (1.0 - plan.flagged(terms)) ** days
             effective = mtok * part.worth.of(terms.returns) * self._efficiency(part)
             requests = mtok / plan.mtok_per_request
             taken += mtok
             held.effective_mtok += effective
             held.spent_usd += mtok * price + plan.lending_usd(mtok)
-            floor.pay(books.TEACHER_TOKENS, name, seller, mtok * price, "", part.teacher_offer, requests, mtok)
+            sell_tokens(floor, name, teacher, mtok, mtok * price, requests)
             if plan.lent is not None:
                 floor.pay(books.ACCOUNTS, name, plan.lent.reseller, plan.lending_usd(mtok), "", part.offer, requests)
-            cost = float(mtok * board.cost[2, teacher])
-            floor.pay(books.SERVING, seller, books.COMPUTE, cost, "", part.teacher_offer)
             floor.recorder.add(
                 "takings", floor.day, name, part.offer, part.teacher_offer, plan.accounts, alive,
                 terms.pace(plan.pace), requests, mtok, effective, terms.returns, mtok * price,
@@ -171,7 +175,7 @@ class Students:
             return
         floor.settle()
         spent, held.spent_usd = held.spent_usd + usd, 0.0
-        theta = held.standing.theta(part, 0.0)
+        theta = self._standing(held).theta(part, 0.0)
         words = f"{held.effective_mtok:.4g} effective Mtok of {part.teacher_offer}, version {held.version.number}"
         if theta.mean() <= abilities.rest(student).mean():
             floor.event("shelved", name, part.offer, spent, words)
@@ -201,12 +205,13 @@ class Students:
         """The campaign on today's terms; without accounts where it is not worth beginning."""
         source, board = part.source, self._floor.board
         assert isinstance(source, Accounts | Scraped)
-        price = float(board.price[2, board.index(part.teacher_offer)]) * terms.bulk_price_ratio
+        teacher = board.index(part.teacher_offer)
         worth = part.worth.of(terms.returns) * self._efficiency(part)
         if isinstance(source, Scraped):
             rate = self._scenario.discount_rate_per_year if self._scenario is not None else 0.0
             return largest_value(
-                part, source, terms, worth, self._gain(name, part, held), price, self._training_usd(part),
+                part, source, terms, worth, self._gain(name, part, held),
+                lambda plan: self._price_usd_per_mtok(plan, terms, teacher), self._training_usd(part),
                 self._budget_usd(name), DAYS_PER_YEAR * annuity_years(source.horizon_years, rate),
             )  # fmt: skip
         per_request = source.output_tokens_per_request / TOKENS_PER_MTOK
@@ -215,7 +220,7 @@ class Students:
             source.account_usd, source.lent,
         )  # fmt: skip
         mtok = fixed.whole_mtok(terms)
-        usd = mtok * price + fixed.opening_usd + fixed.lending_usd(mtok)
+        usd = mtok * self._price_usd_per_mtok(fixed, terms, teacher) + fixed.opening_usd + fixed.lending_usd(mtok)
         if self._worthwhile(name, part, held, mtok * worth, usd):
             return fixed
         return Plan(0.0, fixed.pace, per_request, 0.0, fixed.days, 0.0)
@@ -228,7 +233,7 @@ class Students:
         added = self._abilities.added(student)
 
         def gain(more_mtok: float) -> float:
-            theta = held.standing.theta(part, more_mtok)
+            theta = self._standing(held).theta(part, more_mtok)
             if more_mtok <= 0.0 or theta.mean() - now.mean() < part.least_gain_logits:
                 return 0.0
             return (
@@ -240,7 +245,7 @@ class Students:
     def _worthwhile(self, name: str, part: Student, held: _Held, effective_mtok: float, usd: float) -> bool:
         """Whether a dose would raise the student's ability enough, and can be paid."""
         student = self._floor.board.index(part.offer)
-        rise = held.standing.theta(part, effective_mtok).mean() - self._abilities.rest(student).mean()
+        rise = self._standing(held).theta(part, effective_mtok).mean() - self._abilities.rest(student).mean()
         if rise < part.least_gain_logits:
             return False
         if usd + self._training_usd(part) > self._budget_usd(name):
@@ -271,33 +276,52 @@ class Students:
         """The student's ability had it taken so much, and no more, of its teacher's newest version; shape (C,)."""
         held = self.held(part)
         added = self._abilities.added(self._floor.board.index(part.offer))
-        return Standing(held.version.theta, held.own, 0.0).theta(part, effective_mtok) + added
+        standing = Standing(held.version.theta, held.own, 0.0, self._published)
+        return standing.theta(part, effective_mtok) + added
 
-    def price_less_cost_usd_per_mtok(self, teacher: int, terms: Terms) -> float:
-        """Margin on a million output tokens that are sold in bulk."""
+    def _standing(self, held: _Held) -> Standing:
+        return Standing(held.version.theta, held.own, held.effective_mtok, self._published)
+
+    def _price_usd_per_mtok(self, plan: Plan, terms: Terms, teacher: int) -> float:
+        """What one of a campaign's accounts pays for output tokens on these terms, today."""
+        volume = terms.pace(plan.pace) * plan.mtok_per_request * DAYS_PER_MONTH
+        return price_usd_per_mtok(self._floor.board, teacher, volume, terms.bulk_price_ratio)
+
+    def margin_usd_per_mtok(self, victim: str, plan: Plan, terms: Terms, teacher: int) -> float:
+        """What `victim`, who sells the teacher's tokens or serves who resells them, earns on a million of them."""
         board = self._floor.board
-        return float(board.price[2, teacher] * terms.bulk_price_ratio - board.cost[2, teacher])
+        if board.owners[teacher] == victim:
+            return self._price_usd_per_mtok(plan, terms, teacher) - float(board.cost[2, teacher])
+        supplier = int(board.supplier_offer[teacher])
+        return float(board.price[2, supplier] - board.cost[2, supplier])
 
 
 @dataclass(frozen=True)
 class _Campaign:
-    """A copier as its victim knows it."""
+    """A copier as its victim knows it: the seller of its teacher, or who serves what that one resells."""
 
     students: Students
     part: Student
     plan: Plan
     student: int
     teacher: int
+    victim: str
 
     @property
     def campaign_days(self) -> float:
         return self.part.every_days or self.plan.days
 
+    def _met(self, terms: Terms) -> Terms:
+        """What the copier meets where the victim tries these terms."""
+        assert self.students.gates is not None
+        return self.students.gates.terms_of(self.teacher, {self.victim: terms})
+
     def mtok(self, terms: Terms) -> float:
-        return self.plan.whole_mtok(terms)
+        return self.plan.whole_mtok(self._met(terms))
 
     def theta(self, terms: Terms) -> np.ndarray:
-        return self.students.afresh(self.part, self.mtok(terms) * self.students.worth(self.part, terms))
+        return self.students.afresh(self.part, self.mtok(terms) * self.students.worth(self.part, self._met(terms)))
 
     def margin_usd(self, terms: Terms) -> float:
-        return self.mtok(terms) * self.students.price_less_cost_usd_per_mtok(self.teacher, terms)
+        margin = self.students.margin_usd_per_mtok(self.victim, self.plan, self._met(terms), self.teacher)
+        return self.mtok(terms) * margin

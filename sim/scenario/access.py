@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 from sim.scenario.base import Name, NotNegative, Part, Positive
 
 Regime = Literal["text", "topk", "full"]
+REGIMES: tuple[Regime, ...] = ("text", "topk", "full")  # from what tells least to what tells most
 
 USUAL_REQUESTS_PER_DAY = 30.0  # of an honest account, for which z = 0
 

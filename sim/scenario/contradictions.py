@@ -1,11 +1,14 @@
-"""What contradicts itself between the parts of a scenario that is valid part by part; everything is told at once."""
+"""What contradicts itself between the parts of a scenario that is valid part by part; everything is told at once.
+
+What belongs to one area stands in `<area>_contradictions`, as one function `wrong_<area>` that is called here.
+"""
 
 from __future__ import annotations
 
 import math
 
-from sim.scenario.conduct import wrong_conduct
-from sim.scenario.lab_contradictions import wrong_labs
+from sim.scenario.conduct_contradictions import wrong_conduct
+from sim.scenario.labs_contradictions import wrong_labs
 from sim.scenario.mechanisms import mechanisms
 from sim.scenario.model import MixtureStudent, RelativeStudent, TransferredStudent
 from sim.scenario.population import Arrivals, Line, PlaceColumn, Sampled
@@ -24,7 +27,7 @@ from sim.scenario.prices import (
 )
 from sim.scenario.reviewed import BestResponse
 from sim.scenario.scenario import Scenario
-from sim.scenario.supply import wrong_supply
+from sim.scenario.supply_contradictions import wrong_supply
 from sim.shared.errors import InputError
 from sim.shared.units import DAYS_PER_YEAR
 

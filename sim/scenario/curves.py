@@ -2,22 +2,20 @@
 
 parametric    from the student's own ability towards the teacher's plus a gap that may have either sign
 scaling_law   the scaling law of distillation (`sim.shared.curves`), its losses turned into logits
-measured      a curve of dose and response that the lab fitted: outcome = e + a (N + N0)^-b
+measured      a curve of dose and response in numbers of the scenario's own: outcome = e + a (N + N0)^-b
+published     the curves that were fitted to real students, as the measured table has them (`sim.shared.students`)
 
 None is capped at the teacher by construction. `sim.world.distillation` evaluates them.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
+from sim.scenario.access import Regime
 from sim.scenario.base import NotNegative, Part, Positive
-from sim.shared.curves import curve_of
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 class ParametricCurve(Part):
@@ -63,23 +61,22 @@ class MeasuredCurve(Part):
     logits_per_unit: float = Field(1.0, description="ability lost by a unit of the outcome; assumed")
 
 
-Curve = Annotated[ParametricCurve | ScalingLawCurve | MeasuredCurve, Field(discriminator="kind")]
+class PublishedCurve(Part):
+    """theta = teacher - theta_per_nat KL, with KL at D tokens by the curves of `data/measured/curves.parquet`.
 
-
-def measured_curve(curves: pd.DataFrame, name: str, outcome: str, logits_per_unit: float) -> MeasuredCurve:
-    """A curve of the table `sim.shared.curves.CURVES` as a part of a scenario.
-
-    Raises:
-        InputError: if the table has none of that name and outcome.
+    They are those of a method, regime, number of epochs and defences; D counts on the terms of the regime, so that a
+    worth of other than 1 is for tokens that were had on other terms. The other kinds need no file; this one is refused
+    where nothing of its kind is measured yet.
     """
-    found = curve_of(curves, name, outcome)
-    rows = curves[(curves["curve"] == name) & (curves["outcome"] == outcome)]
-    return MeasuredCurve(
-        kind="measured",
-        e=found.e,
-        a=found.a,
-        b=found.b,
-        n0_tokens=found.n0_tokens,
-        teacher_outcome=float(rows["teacher_outcome"].iloc[0]),
-        logits_per_unit=logits_per_unit,
-    )
+
+    kind: Literal["published"]
+    student_params: Positive = Field(description="parameters that the student's quality goes with")
+    teacher_params: Positive = Field(description="the same of the teacher")
+    method: Literal["logit_kd", "topk_kd", "outputs"] = "logit_kd"
+    regime: Regime = "full"
+    epochs: Annotated[int, Field(ge=1)] = 1
+    defences: str = Field("", description="kinds of defences that the teacher had, joined by '+'")
+    theta_per_nat: Positive | None = Field(None, description="logits a nat; null: as measured with the curves")
+
+
+Curve = Annotated[ParametricCurve | ScalingLawCurve | MeasuredCurve | PublishedCurve, Field(discriminator="kind")]

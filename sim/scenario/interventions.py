@@ -21,7 +21,7 @@ from sim.scenario.mechanisms import mechanisms
 from sim.scenario.paths import item_index
 from sim.scenario.providers import Distillation
 from sim.scenario.scenario import Change, Intervention, Scenario
-from sim.scenario.supply import closed_again
+from sim.scenario.supply_contradictions import closed_again
 from sim.shared.errors import InputError
 
 # Fields that are the market's frame: a path ending in, or leading through, one of these stays as it is.

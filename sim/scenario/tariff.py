@@ -30,6 +30,11 @@ def tariff_by_class(policy: Tiers, tasks: tuple[TaskClass, ...]) -> np.ndarray:
     )
 
 
+def account_tariff(policy: Tiers, mtok_per_month: float) -> float:
+    """The same of one account of that monthly volume, in millions of tokens, all of whose work waits for off-peak."""
+    return _account(policy, mtok_per_month, 1.0 - (policy.off_peak.discount if policy.off_peak else 0.0))
+
+
 def monthly_mtok(task: TaskClass) -> float:
     """Fresh input, cached input and output tokens of an account in a month, in millions."""
     tokens = task.input_tokens + task.cached_input_tokens + task.output_tokens

@@ -1,8 +1,9 @@
 """Elasticities, diversion and the pressure that a merger puts on prices, from what owners expect of demand.
 
-Demand q_ck (requests of class c at offer k, per day) is what beliefs expect if every customer reviewed once, from what
-each holds and with the cost of switching; a rise is not noticed earlier than a cut. The price of offer j moves as a
-whole, by its level l_j, and q is differentiated by small changes of ln(l_j) to both sides:
+Demand q_ck (requests of class c at offer k, per day) is what beliefs expect to be asked for and served if every
+customer reviewed once, from what each holds and with the cost of switching; a rise is not noticed earlier than a cut.
+What an access policy or a full fleet refuses is not in it: nothing is diverted to who cannot serve it. The price of
+offer j moves as a whole, by its level l_j, and q is differentiated by small changes of ln(l_j) to both sides:
 
     elasticity e_jk = d ln(q_k) / d ln(l_j)            own for k = j, cross otherwise
     diversion  D_jk = -(d q_k / d l_j) / (d q_j / d l_j)         of what j loses, the part that k gains
@@ -88,7 +89,7 @@ class Responses:
     """Expected demand at the posted prices and its slopes.
 
     Attributes:
-        demand: requests per day, shape (C, J).
+        demand: requests per day that are expected to be served, shape (C, J).
         slope: derivative of demand[c, k] in ln(level of j), requests per day, shape (C, J, J) as [c, j, k]; 0 for
             offers that are not on sale.
     """

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sim.metrics import RUN, supplier_profits
-from sim.metrics.books import RESEARCH
+from sim.metrics import RUN
+from sim.metrics.books import RESEARCH, gross_profits
 from sim.results import RunResult
 from sim.runner import command_of, run
 from sim.scenario.model import RelativeStudent, TransferredStudent
@@ -101,9 +101,9 @@ def entry_answer(with_entry: RunResult, without: RunResult, months: float = 12.0
     Estimates, all over the four weeks that end `months` after the release unless said otherwise:
         entrant_share_of_tokens, entrant_share_of_dollars: fraction.
         posted_price_change, fixed_quality_price_change, price_paid_change: relative change of the index, fraction.
-        teacher_profit_change: relative change of the profit of the teacher's provider since the release, fraction.
+        teacher_profit_change: relative change of the teacher's provider's gross profit since the release, fraction.
         teacher_profit_change_usd, entrant_profit_usd: USD since the release; the entrant's after training and tokens.
-        incumbents_profit_change_usd: USD since the release, all providers but the entrant's.
+        incumbents_profit_change_usd: USD since the release, gross profit of all providers but the entrant's.
         consumer_surplus_change: relative change, fraction.
         margin_change: change of the market's margin, fraction points.
         hhi_tokens_change: change of the concentration, 0 to 1.
@@ -150,7 +150,7 @@ def entry_answer(with_entry: RunResult, without: RunResult, months: float = 12.0
         return paired_values(
             _profit(without.tables, provider, release_day, end, others),
             _profit(with_entry.tables, provider, release_day, end, others),
-            "profit_usd",
+            "gross_profit_usd",
         )
 
     teacher_before, teacher_after = profit(teacher_owner)
@@ -230,35 +230,12 @@ def _entrant_share(result: RunResult, entrant: str, column: str, window: tuple[f
 
 
 def _profit(tables: Mapping[str, pd.DataFrame], provider: str, start: float, end: float, others: bool) -> pd.DataFrame:
-    """What a provider (or all others) took for tokens, from customers, copiers and resellers, less what serving cost.
-
-    Customers' flows come from `shares` and stand at the end of their interval; what copiers buy stands in the ledger
-    without a task class, on the day of the purchase.
-    """
-    import pandas as pd
-
-    shares, ledger = tables["shares"], tables["ledger"]
-    retail = shares[(shares["day"] > start + 1e-9) & (shares["day"] <= end + 1e-9)]
-    bought = ledger[
-        ledger["account"].isin(["teacher_tokens", "serving"])
-        & (ledger["task_class"] == "")
-        & (ledger["day"] >= start - 1e-9)
-        & (ledger["day"] <= end + 1e-9)
-    ]
-    serving = bought["account"] == "serving"
-    bought = bought[RUN].assign(
-        provider=bought["payer"].where(serving, bought["payee"]),
-        profit_usd=bought["usd"].where(~serving, -bought["usd"]),
-    )
-    wholesale = supplier_profits(ledger)
-    wholesale = wholesale[(wholesale["day"] > start + 1e-9) & (wholesale["day"] <= end + 1e-9)]
-    columns = [*RUN, "provider", "profit_usd"]
-    parts = [part for part in (retail[columns], bought, wholesale[columns]) if len(part)]
-    rows = pd.concat(parts, ignore_index=True) if parts else retail[columns]
+    """Gross profit of a provider (or of all others), as `sim.metrics.books` defines it."""
+    rows = gross_profits(tables["ledger"], start, end)
     mine = (rows["provider"] != provider) if others else (rows["provider"] == provider)
-    summed = rows[mine].groupby(RUN, as_index=False)["profit_usd"].sum()
-    every = shares[RUN].drop_duplicates()
-    return every.merge(summed, on=RUN, how="left").fillna({"profit_usd": 0.0})
+    summed = rows[mine].groupby(RUN, as_index=False)["gross_profit_usd"].sum()
+    every = tables["shares"][RUN].drop_duplicates()
+    return every.merge(summed, on=RUN, how="left").fillna({"gross_profit_usd": 0.0})
 
 
 def _spent(tables: Mapping[str, pd.DataFrame], provider: str, end: float) -> pd.DataFrame:

@@ -251,9 +251,7 @@ def _wrong_metrics(plan: Plan) -> list[InputError]:
     return problems
 
 
-def with_values(
-    plan: Plan, values: Mapping[str, JsonValue], source: str, arm: Arm | None = None
-) -> dict[str, Any]:
+def with_values(plan: Plan, values: Mapping[str, JsonValue], source: str, arm: Arm | None = None) -> dict[str, Any]:
     """The base with the values of some parameters, by name, and then the changes of an arm; a copy.
 
     Raises:

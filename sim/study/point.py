@@ -19,6 +19,7 @@ from sim.runner import run
 from sim.scenario.load import parse_scenario
 from sim.scenario.scenario import Scenario
 from sim.shared.catalog import Catalog
+from sim.shared.curves import CURVES_NAME, DRAWS_NAME
 from sim.shared.errors import UndercutError
 from sim.shared.manifest import undercut_version
 from sim.shared.paths import data_dir
@@ -99,14 +100,15 @@ def warm_up(context: Context) -> None:
 
 @functools.cache
 def code_key() -> str:
-    """Hash of what decides numbers beside scenario and catalog: the program's text, and the rents of accelerators.
+    """Hash of what decides numbers beside scenario and catalog: the program's text, rents and measured curves.
 
     Points of two versions never stand in one table.
     """
     root = Path(__file__).resolve().parents[1]
     digest = hashlib.sha256(undercut_version().encode())
     paths = [path for package in _SOURCES for path in sorted((root / package).rglob("*.py"))]
-    for path in [*paths, *(root / name for name in _MODULES), data_dir() / "hardware.csv"]:
+    curves = [path for path in (data_dir() / "measured" / name for name in (CURVES_NAME, DRAWS_NAME)) if path.is_file()]
+    for path in [*paths, *(root / name for name in _MODULES), data_dir() / "hardware.csv", *curves]:
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 

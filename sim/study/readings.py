@@ -80,6 +80,19 @@ class OfBooks(_Read):
     discount_per_year: NotNegative = Field(0.0, description="continuous rate at which the reports of a sum count less")
 
 
+class OfResearch(_Read):
+    """What labs that decide on research pay for it (table `research`), in all or of one provider.
+
+    Decisions of the window count, and without one all until the day. Where nobody has decided by then there is no
+    figure: labs that decide on nothing cannot be starved.
+    """
+
+    kind: Literal["research"]
+    column: Literal["spent_usd"] = "spent_usd"
+    take: Literal["sum"] = "sum"
+    provider: Name | None = Field(None, description="whose lab; null: all labs together")
+
+
 class OfFrontier(_Read):
     """A column of the table `frontier`, the mean over task classes; classes without a student have no lag and no gap."""
 
@@ -134,7 +147,18 @@ class OfFlow(_Read):
 
 
 Metric = Annotated[
-    OfMarket | OfOffer | OfProvider | Largest | OfBooks | OfFrontier | OfPlace | OfAbility | OfLag | OfFall | OfFlow,
+    OfMarket
+    | OfOffer
+    | OfProvider
+    | Largest
+    | OfBooks
+    | OfResearch
+    | OfFrontier
+    | OfPlace
+    | OfAbility
+    | OfLag
+    | OfFall
+    | OfFlow,
     Field(discriminator="kind"),
 ]
 _SPECS = {"market": MARKET, "fall": MARKET, "books": PROVIDERS, "frontier": FRONTIER, "place": RANKS}
@@ -155,6 +179,8 @@ def read_metric(tables: Mapping[str, pd.DataFrame], metric: Metric, day: float) 
     if isinstance(metric, OfFlow):
         found = _flows(tables["ledger"], metric, start, report)
         return {run: found.get(run, 0.0) for run in every}
+    if isinstance(metric, OfResearch):
+        return _paid_for_research(tables["research"], metric, day)
     rows = _rows(tables, metric)
     rows = rows[(rows["day"] >= start) & (rows["day"] <= report + REPORT_TOLERANCE_DAYS)]
     if isinstance(metric, OfAbility):  # stands until it changes
@@ -184,6 +210,7 @@ def metric_problems(metrics: tuple[Metric, ...], scenario: Scenario, source: str
     problems = []
     offers = [offer.name for offer in scenario.offers]
     providers = [provider.name for provider in scenario.providers]
+    researchers = [provider.name for provider in scenario.providers if provider.lab.research is not None]
     tasks = [task.name for task in scenario.tasks]
     for number, metric in enumerate(metrics):
         where = f"metrics.{number} ({metric.name})"
@@ -191,7 +218,7 @@ def metric_problems(metrics: tuple[Metric, ...], scenario: Scenario, source: str
         def wrong(field: str, received: object, allowed: str, remedy: str, where: str = where) -> None:
             problems.append(InputError(source, f"{where}: {field}", received, allowed, remedy))
 
-        if metric.kind not in ("ability", "lag", "flow"):
+        if metric.kind not in ("ability", "lag", "flow", "research"):
             spec = _SPECS.get(metric.kind, SHARES)
             columns = [
                 column.name for column in spec.columns if column.kind == "number" and column.name not in (*RUN, "day")
@@ -200,6 +227,10 @@ def metric_problems(metrics: tuple[Metric, ...], scenario: Scenario, source: str
             known = [name for name in columns if not summed or name in SUMMED]
             if metric.column not in known:
                 wrong("column", metric.column, ", ".join(known), "name a column of this table")
+        if isinstance(metric, OfResearch) and metric.provider not in (None, *researchers):
+            listed = ", ".join(researchers) or "nobody: in this scenario no lab decides on research"
+            wrong("provider", metric.provider, listed, "name a provider whose lab decides, or leave it out")
+            continue
         for field, names, what in (
             ("offer", offers, "an offer"), ("teacher", offers, "an offer"), ("student", offers, "an offer"),
             ("provider", providers, "a provider"), ("task_class", tasks, "a task class"),
@@ -250,6 +281,16 @@ def _largest_falls(rows: pd.DataFrame, metric: OfFall) -> dict[Run, float | None
         highest = np.array([values[start : index + 1].max() for index, start in enumerate(since)])
         out[(int(draw), int(number))] = float((1.0 - values / highest).max())
     return out
+
+
+def _paid_for_research(rows: pd.DataFrame, metric: OfResearch, day: float) -> dict[Run, float | None]:
+    """Paid within the window by the labs that had decided by then; runs without any are left out."""
+    rows = rows[rows["day"] <= day + REPORT_TOLERANCE_DAYS]
+    if metric.provider is not None:
+        rows = rows[rows["provider"] == metric.provider]
+    within = (metric.window_days == 0) | (rows["day"] > day - metric.window_days + REPORT_TOLERANCE_DAYS)
+    paid = rows.assign(paid=rows["spent_usd"].where(within, 0.0)).groupby(list(RUN))["paid"].sum()
+    return {(int(draw), int(number)): _finite(value) for (draw, number), value in paid.items()}
 
 
 def _flows(ledger: pd.DataFrame, metric: OfFlow, start: float, end: float) -> dict[Run, float]:

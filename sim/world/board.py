@@ -2,16 +2,23 @@
 
 Index j runs over all offers of the scenario in its order, released or not; index c over its task classes. A request of
 class c at offer j costs `price_usd[c, j]`, the class's tokens times the offer's price vector and its tariff.
+
+What an offer refuses is decided here alone: r_j by its owner's access policy and r_s by that of the supplier who serves
+it, one after the other, so r_j + r_s (1 - r_j) in all; of what is let in, a full fleet turns `full_share` away.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 
 from sim.scenario.prices import WholesaleCost
+from sim.scenario.promotion import Tiers
 from sim.scenario.scenario import Scenario
+from sim.scenario.tariff import account_tariff
 from sim.shared.units import TOKENS_PER_MTOK
 from sim.world.models import ResolvedModel, Vector
 
@@ -29,10 +36,12 @@ class Board:
         reference_usd: the price pbar of a request at which volume is x0, by class, shape (C,).
         fit_share: taste for an offer, as a share of value, shape (J,).
         on_sale: shape (J,), bool.
-        refused_share: share of its customers' requests that an offer does not serve, shape (J,).
+        refused_share: share of its customers' requests that the owner's own access policy refuses, shape (J,).
+        full_share: share of what is let in that a full fleet turns away, as it last saw its load, shape (J,).
         wanted: offers that the scenario has on sale once they are released, shape (J,), bool.
         wholesale: offers that only other providers buy, shape (J,), bool.
         tariff: what an account of the class pays on average over the posted price; 1 without tiers; shape (C, J).
+        tiers: the tariff that this comes from, by offer; None without one.
         supplier_offer: the offer at wholesale that serves an offer, -1 for none; its price is the other's cost; (J,).
         nest: the first retail offer of the same model, whose nest it shares; itself for one alone; shape (J,).
         bundle_share: benefit of the provider in all other task classes, as a share of value, shape (J,).
@@ -64,6 +73,8 @@ class Board:
     supplier_offer: np.ndarray
     company: np.ndarray
     refused_share: np.ndarray
+    full_share: np.ndarray
+    tiers: list[Tiers | None]
     nest: np.ndarray
     bundle_share: np.ndarray
     delay_s: np.ndarray
@@ -87,8 +98,50 @@ class Board:
     @property
     def seen(self) -> bytes:
         """All that customers see, to tell whether anything has changed."""
-        parts = (self.price_usd, self.on_sale, self.theta, self.quality, self.fit_share, self.latency_usd)
+        parts = (self.price_usd, self.on_sale, self.theta, self.quality, self.taste_share, self.latency_usd)
         return b"".join(part.tobytes() for part in (*parts, self.bundle_share, self.company))
+
+    @property
+    def turned_away_share(self) -> np.ndarray:
+        """Share of an offer's requests that access policies refuse, its owner's and its supplier's, shape (J,)."""
+        upstream = np.where(self.supplier_offer >= 0, self.refused_share[self.supplier_offer], 0.0)
+        return np.asarray(self.refused_share + upstream * (1.0 - self.refused_share))
+
+    @property
+    def served_share(self) -> np.ndarray:
+        """Share of an offer's requests that is expected to be served, and so to be paid for, shape (J,)."""
+        return np.asarray((1.0 - self.turned_away_share) * (1.0 - self.full_share))
+
+    @property
+    def taste_share(self) -> np.ndarray:
+        """What customers see in an offer as a share of value: its taste less the work that is refused, shape (J,).
+
+        Work refused for want of capacity is not in it: customers meet that as waiting.
+        """
+        return np.asarray(self.fit_share - self.turned_away_share)
+
+    def paid_share(self, own: np.ndarray) -> np.ndarray:
+        """Of the offers in `own` (J,), bool, the share of requests that is paid for; 0 for others; shape (J,)."""
+        return np.where(own, self.served_share, 0.0)
+
+    def account_tariff(self, offer: int, monthly_mtok: float) -> float:
+        """What one account of that monthly volume, in no hurry, pays over the posted price; 1 without tiers."""
+        tiers = self.tiers[offer]
+        return 1.0 if tiers is None else account_tariff(tiers, monthly_mtok)
+
+    @contextmanager
+    def hypothetical(self) -> Iterator[Board]:
+        """Whatever is done within to what is posted, to costs, abilities and refusals is undone at the end."""
+        kept = (
+            self.theta, self.price, self.cost, self.price_usd, self.cost_usd, self.on_sale, self.tariff,
+            self.fit_share, self.refused_share, self.full_share,
+        )  # fmt: skip
+        saved = [array.copy() for array in kept]
+        try:
+            yield self
+        finally:
+            for array, values in zip(kept, saved, strict=True):
+                array[:] = values
 
     def index(self, offer: str) -> int:
         """The offer's index j."""
@@ -106,9 +159,9 @@ class Board:
             for resold in np.flatnonzero(self.supplier_offer == offer):
                 self.set_cost(int(resold), price)
 
-    def set_tariff(self, offer: int, tariff: np.ndarray) -> None:
-        """What accounts of each class pay on average over the posted price, shape (C,)."""
-        self.tariff[:, offer] = tariff
+    def set_tariff(self, offer: int, tariff: np.ndarray, tiers: Tiers | None) -> None:
+        """What accounts of each class pay on average over the posted price, shape (C,), and the tiers it comes from."""
+        self.tariff[:, offer], self.tiers[offer] = tariff, tiers
         self.set_price(offer, self.price[:, offer].copy())
 
     def set_cost(self, offer: int, cost: np.ndarray) -> None:
@@ -166,6 +219,8 @@ def make_board(scenario: Scenario, models: dict[str, ResolvedModel], list_prices
         ),
         company=np.zeros((len(scenario.tasks), len(offers))),
         refused_share=np.zeros(len(offers)),
+        full_share=np.zeros(len(offers)),
+        tiers=[None] * len(offers),
         nest=nests(scenario),
         bundle_share=np.array([provider.bundle_share for provider in scenario.providers for _ in provider.offers]),
         delay_s=np.zeros(len(offers)),

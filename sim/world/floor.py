@@ -12,13 +12,16 @@ from typing import Protocol
 import numpy as np
 import simpy
 
+from sim.scenario.promotion import Tiers
 from sim.world import ledger as books
 from sim.world.board import Board
 from sim.world.census import CensusTaker
 from sim.world.customers.demand import Population
 from sim.world.ledger import Ledger
 from sim.world.recorder import Recorder
-from sim.world.serving import Serving
+from sim.world.serving import BulkFlow, Serving
+
+SAME_PRICE = 1e-12  # relative: below it two prices differ by rounding alone
 
 
 class Watcher(Protocol):
@@ -106,7 +109,7 @@ class Floor:
             return
         demand = self.population.advance(self.board, self._settled_day, self.day)
         self._watcher.advance(self.board, self._settled_day, self.day)
-        requests, cost_usd = demand.requests * (1.0 - self.board.refused_share), self.board.cost_usd
+        requests, cost_usd = demand.requests * (1.0 - self.board.turned_away_share), self.board.cost_usd
         if self.serving is not None:
             requests = self.serving.serve(requests, self.day - self._settled_day)
             cost_usd = self.serving.paid_cost_usd()
@@ -122,8 +125,11 @@ class Floor:
     # -- acts ---------------------------------------------------------------------------------------------------
 
     def change_price(self, offer: int, price: np.ndarray, cause: str) -> bool:
-        """Post a price vector (3,), USD per Mtok, with who notices; returns whether it is another one."""
-        if np.array_equal(price, self.board.price[:, offer]):
+        """Post a price vector (3,), USD per Mtok, with who notices; returns whether it is another one.
+
+        One that differs by no more than rounding does, `SAME_PRICE` of each component, is the same.
+        """
+        if np.allclose(price, self.board.price[:, offer], rtol=SAME_PRICE, atol=0.0):
             return False
         before = self.board.price_usd[:, offer].copy()
         self.board.set_price(offer, price)
@@ -131,12 +137,16 @@ class Floor:
         self._tell(offer, before)
         return True
 
-    def change_tariff(self, offer: int, tariff: np.ndarray) -> bool:
-        """What accounts pay over the posted price, by class (C,), with who notices; returns whether it changed."""
-        if np.array_equal(tariff, self.board.tariff[:, offer]):
+    def change_tariff(self, offer: int, tariff: np.ndarray, tiers: Tiers | None) -> bool:
+        """What accounts pay over the posted price, by class (C,), with who notices; returns whether it changed.
+
+        `tiers` is what it comes from; None where a tariff ends.
+        """
+        if np.allclose(tariff, self.board.tariff[:, offer], rtol=SAME_PRICE, atol=0.0):
+            self.board.tiers[offer] = tiers
             return False
         before = self.board.price_usd[:, offer].copy()
-        self.board.set_tariff(offer, tariff)
+        self.board.set_tariff(offer, tariff, tiers)
         self._tell(offer, before)
         return True
 
@@ -200,6 +210,26 @@ class Floor:
         if payee in self.ledger.moved_usd:
             self.ledger.receive(payee, usd)
         return usd
+
+    # -- bulk use -----------------------------------------------------------------------------------------------
+
+    def is_on_fleet(self, offer: int) -> bool:
+        """Whether a fleet serves the offer, and may refuse."""
+        return self.serving is not None and self.serving.serves(offer)
+
+    def begin_bulk(self, offer: int, mtok_per_day: float, requests_per_day: float) -> BulkFlow | None:
+        """Somebody takes output tokens, in millions, evenly of an offer from now on; None where no fleet serves it."""
+        if self.serving is None or not self.serving.serves(offer):
+            return None
+        self.settle()
+        return self.serving.begin(offer, mtok_per_day, requests_per_day)
+
+    def end_bulk(self, flow: BulkFlow) -> float:
+        """Nothing more is taken; returns the tokens that were served, in millions."""
+        self.settle()
+        assert self.serving is not None
+        self.serving.end(flow)
+        return flow.served_mtok
 
     # -- records ------------------------------------------------------------------------------------------------
 

@@ -88,6 +88,8 @@ class FleetState:
         lost: share that each outage in course takes, by its number.
         load: replicas' work offered, as a mean since `refresh` saw it last; known from the first one on.
         utilisation: of the replicas that work, by what was admitted at the last refresh.
+        bulk_work_s: replica-seconds of a million output tokens taken in bulk, by offer, 0 for what is served elsewhere;
+            shape (J,).
     """
 
     provider: str
@@ -105,6 +107,7 @@ class FleetState:
     requests: float = 0.0
     days: float = 0.0
     rent_usd: float = 0.0
+    bulk_work_s: np.ndarray = field(default_factory=lambda: np.zeros(0))
 
     @property
     def working(self) -> float:
@@ -136,6 +139,23 @@ class FleetState:
         return served * min(mean, self.fleet.give_up_s) + (1.0 - served) * self.fleet.give_up_s
 
 
+@dataclass
+class BulkFlow:
+    """Output tokens that somebody takes of an offer at an even pace, with customers and as they are served or refused.
+
+    Attributes:
+        mtok_per_day: asked for, in millions.
+        served_mtok: of what was asked for so far, in millions.
+        share: served in the interval that was settled last.
+    """
+
+    offer: int
+    mtok_per_day: float
+    requests_per_day: float
+    served_mtok: float = 0.0
+    share: float = 1.0
+
+
 @dataclass(frozen=True)
 class ClosedInterval:
     """What the fleets leave of an interval.
@@ -143,7 +163,8 @@ class ClosedInterval:
     Attributes:
         rows: of the table `fleet`, without their day.
         rent_usd: due by provider.
-        rent_by_use_usd: the same laid on classes and offers by the work that they took, shape (C, J).
+        rent_by_use_usd: the same laid on classes and offers by the work that they took, shape (C, J); the part of what
+            was taken in bulk is left out, as what it brought is no customer's payment either.
     """
 
     rows: list[tuple[Any, ...]]
@@ -166,6 +187,9 @@ class Serving:
         self._owed_usd: dict[str, float] = {}  # rent of fleets that were given up within the interval
         shape = (board.class_count, board.offer_count)
         self._offered, self._refused, self._work = np.zeros(shape), np.zeros(shape), np.zeros(shape)
+        self._flows: list[BulkFlow] = []
+        # Of bulk use in the interval, by offer: millions of tokens asked for and refused, replica-seconds served.
+        self._bulk_offered, self._bulk_refused, self._bulk_work = (np.zeros(board.offer_count) for _ in range(3))
         self._paid_by_rent = np.zeros(board.offer_count, dtype=bool)
         self.revise(scenario)
 
@@ -182,13 +206,14 @@ class Serving:
             fleet = provider.fleet
             if fleet is None:
                 continue
-            work = np.zeros((board.class_count, board.offer_count))
+            work, bulk = np.zeros((board.class_count, board.offer_count)), np.zeros(board.offer_count)
             for offer in provider.offers:
                 shape = models[offer.model]
                 if isinstance(offer.cost, FleetCost) and shape is not None:
                     at = board.index(offer.name)
                     served = [at, *np.flatnonzero(board.supplier_offer == at)]
                     work[:, served] = work_s(fleet, shape, board.tokens)[:, None]
+                    bulk[served] = work_s(fleet, shape, np.array([[0.0, 0.0, 1.0]]))[0]
                     self._paid_by_rent[at] = fleet.rented
             day_usd = device_rent_usd_per_hour(fleet, scenario.starts_on) * 24.0 * fleet.accelerators_per_replica
             rent = day_usd if fleet.rented else 0.0
@@ -202,6 +227,7 @@ class Serving:
                 else:
                     state.replicas = max(state.replicas + fleet.replicas - before, 0)
                 state.fleet, state.rent_usd_per_day, state.work_s = fleet, rent, work
+            state.bulk_work_s = bulk
             kept[provider.name] = state
         for name, state in self.states.items():
             if name not in kept and state.rent_usd:
@@ -211,24 +237,51 @@ class Serving:
 
     # -- demand -------------------------------------------------------------------------------------------------
 
+    def serves(self, offer: int) -> bool:
+        """Whether a fleet serves the offer."""
+        return any(state.bulk_work_s[offer] > 0.0 for state in self.states.values())
+
+    def begin(self, offer: int, mtok_per_day: float, requests_per_day: float) -> BulkFlow:
+        """Bulk use from now on, until its `end`; the caller has settled."""
+        flow = BulkFlow(offer, mtok_per_day, requests_per_day)
+        self._flows.append(flow)
+        return flow
+
+    def end(self, flow: BulkFlow) -> None:
+        """No more of this bulk use; the caller has settled."""
+        self._flows = [other for other in self._flows if other is not flow]
+
     def serve(self, requests: np.ndarray, days: float) -> np.ndarray:
-        """What of the requests of some days (C, J) is served, (C, J); the rest is refused. Rent runs."""
+        """What of the requests of some days (C, J) is served, (C, J); the rest is refused. Rent runs.
+
+        Bulk use under way is demand like any other: it is served and refused in the same proportion.
+        """
         served = requests.copy()
+        for flow in self._flows:
+            flow.share = 1.0
         for state in self.states.values():
             on = state.work_s > 0.0
             work = requests * state.work_s
-            total = float(work.sum())
+            bulk = [(flow, flow.mtok_per_day * days) for flow in self._flows if state.bulk_work_s[flow.offer] > 0.0]
+            total = float(work.sum()) + sum(mtok * state.bulk_work_s[flow.offer] for flow, mtok in bulk)
             share = state.served_share(total / (days * SECONDS_PER_DAY))
             if share < 1.0:
                 served[on] *= share
             state.replica_days += total / SECONDS_PER_DAY
-            state.requests += float(requests[on].sum())
+            state.requests += float(requests[on].sum()) + sum(flow.requests_per_day * days for flow, _ in bulk)
             state.days += days
             if self._stands(state.provider):
                 state.rent_usd += days * state.rent_usd_per_day * (state.replicas or 0)
             self._offered[on] += requests[on]
             self._refused[on] += requests[on] - served[on]
             self._work += served * state.work_s
+            for flow, mtok in bulk:
+                flow.share = share
+                self._bulk_offered[flow.offer] += mtok
+                self._bulk_refused[flow.offer] += mtok * (1.0 - share)
+                self._bulk_work[flow.offer] += share * mtok * state.bulk_work_s[flow.offer]
+        for flow in self._flows:
+            flow.served_mtok += flow.share * flow.mtok_per_day * days
         return served
 
     def rent_pays(self, payer: str, offer: str) -> bool:
@@ -241,8 +294,9 @@ class Serving:
         return np.where(self._paid_by_rent, 0.0, self._board.cost_usd)
 
     def refresh(self) -> None:
-        """Take the load since the last refresh as what is expected, and write the waits that follow from it."""
+        """Take the load since the last refresh as what is expected; write what it means for waits and refusals."""
         self._board.delay_s[:] = 0.0
+        self._board.full_share[:] = 0.0
         for state in self.states.values():
             if state.days > 0.0:
                 state.load = state.replica_days / state.days
@@ -250,7 +304,9 @@ class Serving:
                 state.replica_days = state.requests = state.days = 0.0
             wait_s = state.wait_s()
             state.delay_s = wait_s if wait_s >= LEAST_WAIT_S else 0.0
-            self._board.delay_s[(state.work_s > 0.0).any(axis=0)] = state.delay_s
+            on = (state.work_s > 0.0).any(axis=0)
+            self._board.delay_s[on] = state.delay_s
+            self._board.full_share[on] = 1.0 - state.served_share(state.load)
 
     # -- reports ------------------------------------------------------------------------------------------------
 
@@ -263,15 +319,18 @@ class Serving:
         for state in self.states.values():
             on = state.work_s > 0.0
             weight = np.where(on, self._work, 0.0)
-            if not weight.any():
+            bulk = np.where(on.any(axis=0), self._bulk_work, 0.0)
+            if not weight.any() and not bulk.any():
                 weight = np.where(on & self._board.on_sale, 1.0, 0.0)
+            whole = weight.sum() + bulk.sum()
             if state.rent_usd:
                 due[state.provider] = due.get(state.provider, 0.0) + state.rent_usd
                 if weight.any():
-                    by_use += state.rent_usd * weight / weight.sum()
+                    by_use += state.rent_usd * weight / whole
             for j in np.flatnonzero(on.any(axis=0)):
-                offered, refused = float(mtok @ self._offered[:, j]), float(mtok @ self._refused[:, j])
-                rent = state.rent_usd * float(weight[:, j].sum() / weight.sum()) if weight.any() else 0.0
+                offered = float(mtok @ self._offered[:, j]) + float(self._bulk_offered[j])
+                refused = float(mtok @ self._refused[:, j]) + float(self._bulk_refused[j])
+                rent = state.rent_usd * float((weight[:, j].sum() + bulk[j]) / whole) if whole else 0.0
                 rows.append(
                     (
                         state.provider, self._board.offers[j], float(state.replicas or 0), float(state.on_order),
@@ -283,6 +342,7 @@ class Serving:
         self._offered[:] = 0.0
         self._refused[:] = 0.0
         self._work[:] = 0.0
+        self._bulk_offered[:] = self._bulk_refused[:] = self._bulk_work[:] = 0.0
         return ClosedInterval(rows, due, by_use)
 
     def _out(self, state: FleetState) -> float:

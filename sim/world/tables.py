@@ -155,7 +155,7 @@ FLEET = TableSpec(
         Column("capacity_tokens_per_s", "number", "tokens/s", "of this offer alone, all kinds in the interval's mix"),
         Column("utilisation", "number", "fraction", "of the working replicas, at the last review"),
         Column("delay_s", "number", "s", "mean wait of a request; one that is refused waits until it gives up"),
-        Column("offered_mtok", "number", "Mtok", "asked for in the interval, resold offers included"),
+        Column("offered_mtok", "number", "Mtok", "asked for in the interval, of resold offers and in bulk too"),
         Column("served_mtok", "number", "Mtok", "served"),
         Column("refused_mtok", "number", "Mtok", "refused for want of capacity"),
         Column("rent_usd", "number", "USD", "the fleet's rent, by use"),

@@ -41,11 +41,11 @@ class ArrivalBeliefs:
     ) -> np.ndarray:
         """USD of a day's arrivals at each level of offer `moved`, shape (L,)."""
         posted = board.price[:, moved].copy()
-        profit = np.zeros(len(levels))
+        profit, paid = np.zeros(len(levels)), board.paid_share(own)
         try:
             for index, level in enumerate(levels):
                 board.set_price(moved, level * board.list_price[:, moved])
-                profit[index] = sum(self._profit_of_class(board, own, task) for task in range(board.class_count))
+                profit[index] = sum(self._profit_of_class(board, paid, task) for task in range(board.class_count))
         finally:
             board.set_price(moved, posted)
         return profit
@@ -66,7 +66,7 @@ class ArrivalBeliefs:
         """Nobody who came reviews."""
         return None
 
-    def _profit_of_class(self, board: Board, own: np.ndarray, task: int) -> float:
+    def _profit_of_class(self, board: Board, paid: np.ndarray, task: int) -> float:
         c = self._columns
         rows = np.arange(c.class_rows[task], c.class_rows[task + 1])
         view = class_board(board, task, self._spec.volume_elasticity)
@@ -77,4 +77,4 @@ class ArrivalBeliefs:
         chosen = (mass / np.maximum(mass.sum(axis=1, keepdims=True), 1e-300)).mean(axis=0)[1:]
         margin = view.volume * (view.price_usd - board.cost_usd[task])
         arrivals = self._spec.arrivals_per_day * float(c.requests_per_day[rows[0]])
-        return arrivals * float((chosen * margin)[own].sum())
+        return arrivals * float((paid * (chosen * margin))[paid > 0.0].sum())

@@ -2,13 +2,16 @@
 
 A price is `level` times the offer's list price vector, so that the ratio of input to output prices stays. Profit is
 
-    static:      sum over nodes of x0 * sum over own offers of (w P)_j * volume_j * (p_j - c_j)          USD per day
+    static:      sum over nodes of x0 * sum over own offers of (w P)_j * volume_j * s_j (p_j - c_j)      USD per day
     discounted:  the same with the discounted occupancy y = integral of exp(-(r + 1/H) t) w(t) dt         USD
+
+s_j is the share of requests that the offer is expected to serve (the board's `served_share`): what access policies and
+full fleets refuse brings nothing, wherever income is reckoned.
 
 A rise is noticed (where customers notice increases): the offer's holders review once at the new price, before anything
 else. A cut is found out at reviews only. So profit has a kink at the posted price.
 
-where H is the mean of the (exponential) time for which the price stands. For w' = rate*(wP - w) the integral is
+H is the mean of the (exponential) time for which the price stands. For w' = rate*(wP - w) the integral is
 y = w ((r + 1/H + rate) I - rate P)^-1, and since P is diagonal plus rank one the inverse costs O(J) (Sherman-Morrison).
 """
 
@@ -42,11 +45,11 @@ class Outlook:
 
 @kernel
 def _profit_block(  # type: ignore[no-untyped-def]
-    first, end, outlook, rate, noticed, moved, levels, own, list_usd, cost_usd, price_usd, volume, weights,
+    first, end, outlook, rate, noticed, moved, levels, paid, list_usd, cost_usd, price_usd, volume, weights,
     value, mu, exp_d, harm, switching, outside, x0,
     exp_minus_theta, quality, identity, fit_share, latency, on_sale, curved_price, reference, eta, profit,
 ):  # fmt: skip
-    """Adds to profit (L,) what nodes [first, end) bring at each level of offer `moved`."""
+    """Adds to profit (L,) what nodes [first, end) bring at each level of `moved`; `paid` is (J,)."""
     choices = weights.shape[1]
     count = levels.shape[0]
     a = np.empty(choices)
@@ -100,7 +103,7 @@ def _profit_block(  # type: ignore[no-untyped-def]
                 reach /= 1.0 - echo
             total = 0.0
             for j in range(1, choices):
-                if not own[j - 1]:
+                if paid[j - 1] == 0.0:
                     continue
                 z = base + (1.0 - stay) * a[j]
                 if outlook < 0.0:
@@ -109,9 +112,9 @@ def _profit_block(  # type: ignore[no-untyped-def]
                     inverse = z / ((outlook + rate) * z - rate * (1.0 - stay) * a[j])
                     use = (w[j] + stay * a[j] * reach) * inverse
                 if j == moved + 1:
-                    total += use * trial_volume[t] * (levels[t] * list_usd - cost_usd[moved])
+                    total += paid[moved] * (use * trial_volume[t] * (levels[t] * list_usd - cost_usd[moved]))
                 else:
-                    total += use * volume[j - 1] * (price_usd[j - 1] - cost_usd[j - 1])
+                    total += paid[j - 1] * (use * volume[j - 1] * (price_usd[j - 1] - cost_usd[j - 1]))
             profit[t] += x0[i] * total
 
 
@@ -123,8 +126,8 @@ class Beliefs(Protocol):
     ) -> np.ndarray:
         """Expected profit of the owner of the offers in `own` (J,) bool, with offer `moved` at each of `levels` (L,).
 
-        USD per day for a static outlook, discounted USD otherwise; shape (L,). `smooth` leaves the notice of a rise
-        out, for derivatives at the posted price.
+        USD per day for a static outlook, discounted USD otherwise; shape (L,). Requests that the board expects to
+        be refused bring nothing. `smooth` leaves the notice of a rise out, for derivatives at the posted price.
         """
 
     def requests_per_day(self, board: Board) -> np.ndarray:
@@ -173,6 +176,7 @@ class NodeBeliefs:
         c: Columns = self.customers.columns
         views = self.customers.views(board)
         list_usd = board.tokens @ board.list_price[:, moved] * board.tariff[:, moved]
+        paid = board.paid_share(own)
         parts = np.zeros((len(c.blocks), len(levels)))
         notice = self.customers.notices_increases and not smooth
 
@@ -180,7 +184,7 @@ class NodeBeliefs:
             task, first, end = c.blocks[index]
             v = views[task]
             _profit_block(
-                first, end, outlook.code, self.customers.rate_per_day, notice, moved, levels, own,
+                first, end, outlook.code, self.customers.rate_per_day, notice, moved, levels, paid,
                 float(list_usd[task]), board.cost_usd[task], v.price_usd, v.volume, self.customers.weights,
                 c.value_usd, c.mu_usd, c.exp_difficulty, c.harm_usd, c.switching_usd, c.outside_usd,
                 c.requests_per_day, v.exp_minus_theta, v.quality, v.identity, v.fit_share, v.latency_usd, v.on_sale,

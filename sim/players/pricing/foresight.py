@@ -6,9 +6,7 @@ owner whose policy says so answer in turn, itself first, until nothing moves, on
 
 from __future__ import annotations
 
-import contextlib
 import math
-from collections.abc import Iterator
 
 import numpy as np
 
@@ -45,7 +43,7 @@ class Foresight:
         """
         board = self._board
         own = np.array([owner == provider for owner in board.owners])
-        with self._hypothetical():
+        with board.hypothetical():
             for offer in np.flatnonzero(own & ~board.on_sale):
                 board.on_sale[offer] = True
                 board.set_price(int(offer), board.list_price[:, offer])
@@ -69,14 +67,3 @@ class Foresight:
                     board.set_price(posting.offer, price)
             if largest < LEAST_MOVE:
                 return
-
-    @contextlib.contextmanager
-    def _hypothetical(self) -> Iterator[None]:
-        board = self._board
-        changed = (board.on_sale, board.price, board.price_usd, board.cost, board.cost_usd)
-        saved = [array.copy() for array in changed]
-        try:
-            yield
-        finally:
-            for array, values in zip(changed, saved, strict=True):
-                array[:] = values

@@ -82,7 +82,7 @@ def _discounted(  # type: ignore[no-untyped-def]
 
 @kernel
 def _profit_block(  # type: ignore[no-untyped-def]
-    first, end, offset, day, rho, rate, growth, churn, noticed, moved, levels, sold, list_usd, cost_usd, price_usd,
+    first, end, offset, day, rho, rate, growth, churn, noticed, moved, levels, paid, list_usd, cost_usd, price_usd,
     volume, weights, nest, members, starts, scale, extra, known,
     value, mu, exp_d, harm, switching, outside, x0, exp_minus_theta, quality, identity, fit_share, latency, on_sale,
     curved_price, reference, eta, profit,
@@ -142,12 +142,12 @@ def _profit_block(  # type: ignore[no-untyped-def]
                 )  # fmt: skip
             gained = 0.0
             for j in range(offers):
-                if sold[j]:
+                if paid[j] > 0.0:
                     if j == moved:
                         bent = (price / reference) ** eta if eta != 0.0 else 1.0
-                        gained += use[j + 1] * bent * (price - cost_usd[j])
+                        gained += paid[j] * (use[j + 1] * bent * (price - cost_usd[j]))
                     else:
-                        gained += use[j + 1] * volume[j] * (price_usd[j] - cost_usd[j])
+                        gained += paid[j] * (use[j + 1] * volume[j] * (price_usd[j] - cost_usd[j]))
             profit[t] += x0[i] * gained
 
 
@@ -165,7 +165,8 @@ class FullNodeBeliefs:
         c, views, nests = customers.columns, customers.views(board), customers.nests(board)
         ahead = math.inf if outlook.rate_per_day is None else customers.day + 1.0 / outlook.rate_per_day
         known, extra = customers.known(board, customers.day), customers.extra(board)
-        list_usd = board.tokens @ board.list_price[:, moved]
+        list_usd = board.tokens @ board.list_price[:, moved] * board.tariff[:, moved]
+        paid = board.paid_share(own)
         parts = np.zeros((len(c.blocks), len(levels)))
         notice = customers.spec.notices_increases and not smooth
 
@@ -174,7 +175,7 @@ class FullNodeBeliefs:
             v = views[task]
             _profit_block(
                 first, end, int(c.class_rows[task]), ahead, outlook.code, customers.rate_per_day,
-                customers.growth_per_day, customers.churn_per_day, notice, moved, levels, own, float(list_usd[task]),
+                customers.growth_per_day, customers.churn_per_day, notice, moved, levels, paid, float(list_usd[task]),
                 board.cost_usd[task], v.price_usd, v.volume, customers.weights, int(nests.of[moved]), nests.members,
                 nests.starts, nests.scale, extra, known, c.value_usd, c.mu_usd, c.exp_difficulty, c.harm_usd,
                 c.switching_usd, c.outside_usd, c.requests_per_day, v.exp_minus_theta, v.quality, v.identity,

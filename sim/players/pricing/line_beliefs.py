@@ -17,7 +17,7 @@ from sim.world.customers.line import LineCustomers, cells
 
 @kernel
 def _profits(  # type: ignore[no-untyped-def]
-    left, slope, length, none, on_sale, price, cost, own, moved, trial, requests, profit,
+    left, slope, length, none, on_sale, price, cost, paid, moved, trial, requests, profit,
 ):  # fmt: skip
     """Add to profit (L,) what one class brings with offer `moved` at each trial price (L,), USD per request."""
     prices = price.copy()
@@ -27,8 +27,8 @@ def _profits(  # type: ignore[no-untyped-def]
         share[:] = 0.0
         cells(left, slope, length, none, on_sale, prices, share)
         for j in range(price.shape[0]):
-            if own[j]:
-                profit[t] += requests * share[j + 1] * (prices[j] - cost[j])
+            if paid[j] > 0.0:
+                profit[t] += paid[j] * (requests * share[j + 1] * (prices[j] - cost[j]))
 
 
 class LineBeliefs:
@@ -42,11 +42,12 @@ class LineBeliefs:
     ) -> np.ndarray:
         """USD per day at each level of offer `moved`, shape (L,)."""
         profit = np.zeros(len(levels))
+        paid = board.paid_share(own)
         list_usd = board.tokens @ board.list_price[:, moved] * board.tariff[:, moved]
         for task in range(board.class_count):
             g = self._customers.geometry(board, task)
             _profits(
-                g.left, g.slope, g.length, g.none, board.on_sale, board.price_usd[task], board.cost_usd[task], own,
+                g.left, g.slope, g.length, g.none, board.on_sale, board.price_usd[task], board.cost_usd[task], paid,
                 moved, levels * list_usd[task], g.share * self._customers.requests_per_day[task], profit,
             )  # fmt: skip
         return profit

@@ -69,7 +69,7 @@ class Owners:
         self._reactions: dict[str, Reaction] = {}
         self._equip(scenario)
 
-    def revise(self, scenario: Scenario) -> None:
+    def revise(self, scenario: Scenario, demand_touched: bool) -> None:
         """The owners of another scenario from now on; policies that are the same keep their memory."""
         old = {provider.name: provider.price for provider in self._scenario.providers}
         changed = [part for part in scenario.providers if part.price is not old[part.name]]
@@ -78,7 +78,8 @@ class Owners:
         if any(isinstance(policy, QLearning) for part in changed for policy in (part.price, old[part.name])):
             # Other learners, or other grids, are another game: everybody starts anew.
             self._classroom = Classroom(scenario, self._board, self._beliefs, self._streams)
-        self._classroom.forget_profits()
+        if demand_touched:
+            self._classroom.forget_profits()
 
     def _equip(self, scenario: Scenario) -> None:
         self._bargained = {index for index, offer in enumerate(scenario.offers) if offer.bargain is not None}
@@ -95,7 +96,8 @@ class Owners:
         if isinstance(provider.price, Tiers):
             tariff = tariff_by_class(provider.price, self._scenario.tasks)
             return [(offer, tariff) for offer in retail]
-        return [(offer, np.ones(board.class_count)) for offer in retail if (board.tariff[:, offer] != 1.0).any()]
+        ended = [offer for offer in retail if board.tiers[offer] is not None]
+        return [(offer, np.ones(board.class_count)) for offer in ended]
 
     def review(self, provider: Provider, day: float, subsidised: bool = False) -> list[Posting]:
         """The prices that an owner posts for those of its offers that are sold; `subsidised` in a campaign."""

@@ -104,11 +104,12 @@ class Classroom:
         """Expected profit of a day by learner and joint action, USD, shape (n, product of grids).
 
         At the other offers' posted prices, and with who holds what as it was when they were computed: anew when one of
-        these prices, a cost, or what is on sale has changed.
+        these prices, a cost, what is on sale or what is refused has changed.
         """
         board, learners = self._board, list(self._learners.values())
         mine = [learner.offer for learner in learners]
-        other = np.delete(board.price, mine, axis=1).tobytes() + board.on_sale.tobytes() + board.cost.tobytes()
+        parts = (np.delete(board.price, mine, axis=1), board.on_sale, board.cost, board.served_share)
+        other = b"".join(part.tobytes() for part in parts)
         if other == self._profit_of:
             return self._profit
         profit = grid_profits(board, self._beliefs, mine, [learner.levels for learner in learners])

@@ -9,7 +9,7 @@ import simpy
 from sim.players.pricing.campaigns import Campaigns
 from sim.players.pricing.policies import Owners, within_bounds
 from sim.scenario.prices import Joint, Posted, PricePolicy
-from sim.scenario.promotion import Penetration
+from sim.scenario.promotion import Penetration, Tiers
 from sim.scenario.providers import Provider
 from sim.scenario.reviewed import BestResponse, Reviewed
 from sim.scenario.scenario import Scenario
@@ -43,8 +43,9 @@ class PriceReviews:
         """Post what the owner's policy says now; returns whether a price moved. The floor is settled."""
         board, provider = self._floor.board, self._providers[name]
         moved = False
+        tiers = provider.price if isinstance(provider.price, Tiers) else None
         for offer, tariff in self._owners.tariffs(provider):
-            if self._floor.change_tariff(offer, tariff):
+            if self._floor.change_tariff(offer, tariff, tiers):
                 paid = ", ".join(f"{task} {share:.3f}" for task, share in zip(board.classes, tariff, strict=True))
                 self._floor.event("tariff", name, board.offers[offer], detail=f"paid over posted: {paid}")
         subsidised = isinstance(provider.price, Penetration) and self._campaigns.runs(provider, provider.price)

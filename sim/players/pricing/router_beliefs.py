@@ -20,7 +20,7 @@ from sim.world.customers.threads import for_each
 
 @kernel
 def _profit_block(  # type: ignore[no-untyped-def]
-    first, end, moved, levels, sold, list_usd, cost_usd, price_usd, volume, exp_items, lengths, exp_errors,
+    first, end, moved, levels, paid, list_usd, cost_usd, price_usd, volume, exp_items, lengths, exp_errors,
     error_weights, value, exp_d, harm, outside, x0, exp_minus_theta, quality, identity, fit_share, latency, on_sale,
     curved_price, reference, eta, profit,
 ):  # fmt: skip
@@ -40,13 +40,13 @@ def _profit_block(  # type: ignore[no-untyped-def]
             cells(left, slope, lengths[i], True, on_sale, asked, share)
             gained = 0.0
             for j in range(offers):
-                if not sold[j]:
+                if paid[j] == 0.0:
                     continue
                 if j == moved:
                     bent = (price / reference) ** eta if eta != 0.0 else 1.0
-                    gained += share[j + 1] * bent * (price - cost_usd[j])
+                    gained += paid[j] * (share[j + 1] * bent * (price - cost_usd[j]))
                 else:
-                    gained += share[j + 1] * volume[j] * (price_usd[j] - cost_usd[j])
+                    gained += paid[j] * (share[j + 1] * volume[j] * (price_usd[j] - cost_usd[j]))
             profit[t] += x0[i] * gained
 
 
@@ -62,14 +62,15 @@ class RoutedBeliefs:
         """USD per day for a static outlook, discounted USD otherwise, shape (L,)."""
         customers = self.customers
         c, views, items = customers.columns, customers.views(board), customers.items
-        list_usd = board.tokens @ board.list_price[:, moved]
+        list_usd = board.tokens @ board.list_price[:, moved] * board.tariff[:, moved]
+        paid = board.paid_share(own)
         parts = np.zeros((len(c.blocks), len(levels)))
 
         def work(index: int) -> None:
             task, first, end = c.blocks[index]
             v = views[task]
             _profit_block(
-                first, end, moved, levels, own, float(list_usd[task]), board.cost_usd[task], v.price_usd, v.volume,
+                first, end, moved, levels, paid, float(list_usd[task]), board.cost_usd[task], v.price_usd, v.volume,
                 items.exp_items, items.lengths, items.exp_errors, items.weights, c.value_usd, c.exp_difficulty,
                 c.harm_usd, c.outside_usd, c.requests_per_day, v.exp_minus_theta, v.quality, v.identity, v.fit_share,
                 v.latency_usd, v.on_sale, v.curved_price_usd, v.reference_usd, v.eta, parts[index],

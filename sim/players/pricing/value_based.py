@@ -28,7 +28,7 @@ def worth_usd(scenario: Scenario, board: Board, offer: int) -> np.ndarray:
         success = 1.0 / (1.0 + np.exp(task.difficulty_mean - board.theta[c]))
         if board.identity[c]:
             success = board.quality[c]
-        gross = value * (success - task.harm_share * (1.0 - success) + board.fit_share)
+        gross = value * (success - task.harm_share * (1.0 - success) + board.taste_share)
         pbar = float(board.reference_usd[c])
         surplus = _curved(gross, pbar, eta) - _curved(board.price_usd[c], pbar, eta)
         alternative = max(share * value, float(surplus[rivals].max(initial=-np.inf)))

@@ -59,7 +59,7 @@ def class_board(board: Board, task: int, eta: float) -> ClassBoard:
         exp_minus_theta=np.exp(-board.theta[task]),
         quality=board.quality[task].copy(),
         identity=bool(board.identity[task]),
-        fit_share=board.fit_share,
+        fit_share=board.taste_share,
         latency_usd=board.latency_usd[task],
         on_sale=board.on_sale.copy(),
         price_usd=price,

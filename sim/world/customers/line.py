@@ -168,7 +168,7 @@ class LineCustomers:
         if board.identity[task]:
             success = board.quality[task]
         gross = value * np.concatenate(
-            [[spec.outside_share or 0.0], success - part.harm_share * (1.0 - success) + board.fit_share]
+            [[spec.outside_share or 0.0], success - part.harm_share * (1.0 - success) + board.taste_share]
         )
         wait = np.concatenate([[0.0], board.latency_usd[task]])
         none = spec.outside_share is not None

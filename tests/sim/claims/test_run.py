@@ -91,7 +91,9 @@ def test_a_criterion_flips_where_the_market_says(tmp_path: Path) -> None:
     claim = tiny_claim(tmp_path)
     part = claim.experiments[0]
     distribution = {"kind": "uniform", "low": 1.0, "high": 1.8}
-    moved = replace(part, sweep={**part.sweep, "parameters": [{"name": "price", "paths": [PRICE], "distribution": distribution}]})
+    moved = replace(
+        part, sweep={**part.sweep, "parameters": [{"name": "price", "paths": [PRICE], "distribution": distribution}]}
+    )
     found = judge(replace(claim, experiments=(moved,)), 3, no_models(), InThisProcess(), tmp_path / "out")
     flips = pd.read_parquet(tmp_path / "out" / "flips.parquet")
     assert found.claim.name == "tiny"
@@ -104,7 +106,9 @@ def test_a_criterion_flips_where_the_market_says(tmp_path: Path) -> None:
 def test_cells_decide_a_measured_part(tmp_path: Path) -> None:
     def claim_of(*values: float) -> Claim:
         cells = [Cell(f"seed {seed}", value, value - 0.01, value + 0.01, "10") for seed, value in enumerate(values)]
-        part = Measurement("cells", "says", "fraction", lambda: cells, Criterion("up", "up", "x", "above", 0.0), "all", 3, "seeds")
+        part = Measurement(
+            "cells", "says", "fraction", lambda: cells, Criterion("up", "up", "x", "above", 0.0), "all", 3, "seeds"
+        )
         return Claim("tiny", "s", "h", "c", "b", measurements=(part,))
 
     assert judged(claim_of(0.1, 0.1, 0.1), tmp_path / "a").verdict == "supported"

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from conftest import raw_market
 
+from sim.metrics.books import gross_profits
 from sim.metrics.research import recouped
 from sim.metrics.tables import METRIC_TABLES
 from sim.runner import run
@@ -73,3 +74,33 @@ def test_every_table_of_metrics_comes_with_a_run(small_scenario: Scenario, small
     for spec in METRIC_TABLES:
         assert list(tables[spec.name].columns) == spec.column_names
         assert len(tables[spec.name]) > 0
+
+
+def test_gross_profit_is_the_same_by_interval_and_over_all_days(small_catalog: Catalog) -> None:
+    for scenario, catalog in markets(small_catalog):
+        tables = run(scenario, catalog, replications=2).tables
+        keys = [*RUN, "provider"]
+        by_interval = tables["providers"].groupby(keys)["gross_profit_usd"].sum()
+        whole = gross_profits(tables["ledger"], -1.0, scenario.horizon_days).set_index(keys)["gross_profit_usd"]
+        assert whole.to_numpy() == pytest.approx(by_interval.reindex(whole.index).to_numpy(), rel=1e-12)
+        assert (by_interval.drop(whole.index) == 0.0).all()
+
+
+def test_gross_profit_from_a_day_on_counts_what_was_bought_that_day_and_no_interval_that_ends_on_it() -> None:
+    columns = [*RUN, "day", "account", "payer", "payee", "task_class", "offer", "usd"]
+    flows = [
+        (10.0, "retail", "customers", "lab", "code", 100.0), (10.0, "serving", "lab", "compute", "code", 30.0),
+        (10.0, "rent", "lab", "compute", "", 7.0), (10.0, "fee", "shop", "lab", "", 5.0),
+        (10.0, "teacher_tokens", "shop", "lab", "", 40.0), (10.0, "serving", "lab", "compute", "", 10.0),
+        (20.0, "retail", "customers", "lab", "code", 200.0), (20.0, "rent", "lab", "compute", "", 9.0),
+        (20.0, "training", "lab", "compute", "", 1000.0), (30.0, "retail", "customers", "lab", "code", 400.0),
+    ]  # fmt: skip
+    ledger = pd.DataFrame(
+        [(0, 0, day, account, payer, payee, task, "x", usd) for day, account, payer, payee, task, usd in flows],
+        columns=columns,
+    )
+    found = gross_profits(ledger, 10.0, 20.0).set_index("provider")["gross_profit_usd"]
+    assert found.to_dict() == {"lab": 40.0 - 10.0 + 200.0 - 9.0}
+    before = gross_profits(ledger, 0.0, 10.0).set_index("provider")["gross_profit_usd"]
+    assert before["lab"] == 100.0 - 30.0 - 7.0 + 5.0 + 40.0 - 10.0
+    assert before["shop"] == -5.0

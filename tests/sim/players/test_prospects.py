@@ -37,21 +37,20 @@ def test_the_board_is_left_as_it_was(empty_catalog: Catalog) -> None:
     market = Market(parse_scenario(raw_labs(), "test"), empty_catalog)
     board = market.board
     before = [array.copy() for array in (board.theta, board.price, board.price_usd, board.on_sale, board.fit_share)]
-    supposed = Supposed({0: np.full(2, 3.0)}, {1: False}, {0: -0.1}, {0: 0.2})
+    supposed = Supposed({0: np.full(2, 3.0)}, {1: False}, {0: 0.2})
     Prospects(board, market.beliefs).profit_usd_per_day("leader", supposed)
     after = (board.theta, board.price, board.price_usd, board.on_sale, board.fit_share)
     assert all((one == other).all() for one, other in zip(before, after, strict=True))
     assert (board.refused_share == 0).all()
 
 
-def test_what_would_be_refused_earns_nothing(empty_catalog: Catalog) -> None:
+def test_what_would_be_refused_earns_nothing_and_customers_miss_it(empty_catalog: Catalog) -> None:
     market = Market(parse_scenario(raw_labs(), "test"), empty_catalog)
     prospects = Prospects(market.board, market.beliefs)
-    whole, less = (
-        prospects.profit_usd_per_day("leader", Supposed(refused_share={0: share}), reprices=False)
-        for share in (0.0, 0.25)
-    )
-    assert less == pytest.approx(0.75 * whole)
+    less = prospects.profit_usd_per_day("leader", Supposed(refused_share={0: 0.25}), reprices=False)
+    market.board.fit_share[0] -= 0.25  # the value of a quarter of the work
+    missed = prospects.profit_usd_per_day("leader", Supposed(), reprices=False)
+    assert less == pytest.approx(0.75 * missed)
 
 
 def test_a_supplier_expects_the_margin_on_what_others_resell(empty_catalog: Catalog) -> None:

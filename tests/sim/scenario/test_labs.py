@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import pandas as pd
 import pytest
 from lab_markets import COPIER, LEADER, raw_labs, research, stated, student, with_labs
 
-from sim.scenario.curves import measured_curve
 from sim.scenario.load import dump_scenario, parse_scenario
-from sim.shared.curves import CURVES
 from sim.shared.errors import InputError, InputErrors
 from sim.shared.yaml import read_yaml
 
@@ -88,14 +85,3 @@ def test_a_waiting_offer_needs_a_cost_that_is_not_inferred_from_its_price() -> N
     raw["providers"][LEADER]["offers"].append({"name": "next", "model": "base", "list_price": stated(1, 5)})
     with pytest.raises(InputError, match=r"offers\.next\.cost"):
         Market(parse_scenario(raw, "test"), shipped_catalog())
-
-
-def test_a_published_curve_becomes_a_part_of_a_scenario() -> None:
-    row: dict[str, Any] = dict.fromkeys(CURVES.column_names, 1.0)
-    row |= {column.name: "x" for column in CURVES.columns if column.kind == "text"}
-    row |= {"curve": "demo", "outcome": "held_out_kl_nats", "e": 0.2, "a": 3.0, "b": 0.4, "n0_tokens": 50.0}
-    row |= {"teacher_outcome": 0.1}
-    curve = measured_curve(CURVES.conform(pd.DataFrame([row]), "test"), "demo", "held_out_kl_nats", 2.0)
-    assert (curve.e, curve.a, curve.b, curve.n0_tokens, curve.teacher_outcome) == (0.2, 3.0, 0.4, 50.0, 0.1)
-    with pytest.raises(InputError, match="demo"):
-        measured_curve(CURVES.conform(pd.DataFrame([row]), "test"), "none", "held_out_kl_nats", 2.0)

@@ -8,22 +8,13 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from pydantic import TypeAdapter, ValidationError
 
 from sim.shared.curves import CURVE_DRAWS, CURVES, Curves, shipped_curves
 from sim.shared.errors import InputError
-from sim.shared.students import (
-    Making,
-    MeasuredCurve,
-    ParametricCurve,
-    ScalingLawCurve,
-    StudentCurve,
-    kappa,
-    quality_of_student,
-)
+from sim.shared.students import Making, distance, kappa
 
-MEASURED = MeasuredCurve(kind="measured")
-MAKING = Making(1.0, 100e6, 50e6, 10_000.0, "logit_kd", "full")
+MAKING = Making(50e6, 100e6)
+TOKENS = 10_000.0
 
 
 def row(**changes: Any) -> dict[str, Any]:
@@ -42,55 +33,37 @@ def curves_of(*rows: dict[str, Any], draws: list[dict[str, Any]] | None = None) 
 
 
 def test_a_measured_student_lacks_ability_in_proportion_to_its_distance() -> None:
-    found = quality_of_student(MEASURED, MAKING, curves_of(row()))
+    found = distance(curves_of(row()), MAKING, TOKENS)
     kl = 0.5 + 50.0 / math.sqrt(12_500.0)
-    assert found.loss_nats == pytest.approx(kl)
+    assert found.kl_nats == pytest.approx(kl)
     assert found.gap_theta == pytest.approx(-2.0 * kl)
-    assert found.theta == pytest.approx(1.0 - 2.0 * kl)
-    assert (found.outside, found.evidence) == (False, "assumed (transferred)")
+    assert not found.outside
 
 
 def test_tokens_count_in_proportion_to_the_students_size() -> None:
-    big = replace(MAKING, teacher_params=100e9, student_params=50e9, tokens=1e7)
-    curves = curves_of(row())
-    assert quality_of_student(MEASURED, big, curves) == quality_of_student(MEASURED, MAKING, curves)
-    assert quality_of_student(MEASURED, replace(big, tokens=1e9), curves).outside
+    big, curves = Making(50e9, 100e9), curves_of(row())
+    assert distance(curves, big, 1000.0 * TOKENS) == distance(curves, MAKING, TOKENS)
+    assert distance(curves, big, 1e9).outside
 
 
 def test_between_measured_sizes_the_distance_is_interpolated_and_beyond_them_it_is_the_nearests() -> None:
     curves = curves_of(row(curve="big", a=0.0), row(curve="small", student_params=25e6, e=1.5, a=0.0))
     at = {
-        share: quality_of_student(MEASURED, replace(MAKING, student_params=share * 100e6), curves)
+        share: distance(curves, replace(MAKING, student_params=share * 100e6), TOKENS)
         for share in (0.1, 0.25, math.sqrt(0.125), 0.5, 0.9)
     }
-    assert [found.loss_nats for found in at.values()] == pytest.approx([1.5, 1.5, 1.0, 0.5, 0.5])
+    assert [found.kl_nats for found in at.values()] == pytest.approx([1.5, 1.5, 1.0, 0.5, 0.5])
     assert [found.outside for found in at.values()] == [True, False, False, False, True]
 
 
-def test_no_curve_but_the_scaling_law_is_capped_at_the_teacher() -> None:
-    assert quality_of_student(MEASURED, MAKING, curves_of(row(e=-0.5, a=0.1))).gap_theta > 0
-    above = ParametricCurve(kind="parametric", asymptote_theta=0.5, per_halving_theta=0.0)
-    assert quality_of_student(above, replace(MAKING, tokens=1e15)).gap_theta == pytest.approx(0.5, abs=1e-2)
-    law = ScalingLawCurve(kind="scaling_law")
-    assert quality_of_student(law, replace(MAKING, student_params=1e9, tokens=1e15)).gap_theta < 0
+def test_a_measured_student_is_not_capped_at_its_teacher() -> None:
+    assert distance(curves_of(row(e=-0.5, a=0.1)), MAKING, TOKENS).gap_theta > 0
 
 
-@pytest.mark.parametrize(
-    "curve", [MEASURED, ScalingLawCurve(kind="scaling_law"), ParametricCurve(kind="parametric")], ids=lambda c: c.kind
-)
-def test_more_tokens_never_make_a_worse_student(curve: Any) -> None:
-    thetas = [
-        quality_of_student(curve, replace(MAKING, tokens=10.0**power), curves_of(row())).theta for power in range(1, 12)
-    ]
-    assert thetas == sorted(thetas)
-    assert thetas[-1] > thetas[0]
-
-
-def test_text_alone_is_worth_less_by_its_kappa() -> None:
-    curve = ParametricCurve(kind="parametric")
-    text = quality_of_student(curve, replace(MAKING, regime="text", tokens=2000.0))
-    full = quality_of_student(curve, replace(MAKING, tokens=1000.0))
-    assert text == full
+def test_more_tokens_never_make_a_worse_student() -> None:
+    gaps = [distance(curves_of(row()), MAKING, 10.0**power).gap_theta for power in range(1, 12)]
+    assert gaps == sorted(gaps)
+    assert gaps[-1] > gaps[0]
 
 
 def test_kappa_is_the_ratio_of_doses_of_equal_outcome() -> None:
@@ -117,31 +90,20 @@ def test_errors_are_drawn_together_and_draw_0_is_the_estimate() -> None:
         for place in (1, 2)
     ]
     curves = curves_of(row(), draws=draws)
-    found = [quality_of_student(MEASURED, MAKING, curves, draw) for draw in range(4)]
+    found = [distance(curves, MAKING, TOKENS, draw) for draw in range(4)]
     assert found[1].gap_theta == pytest.approx(-0.3)
     assert found[2].gap_theta == pytest.approx(-0.6)
     assert found[3] == found[1]
-    assert found[0] == quality_of_student(MEASURED, MAKING, curves_of(row()), 7)
+    assert found[0] == distance(curves_of(row()), MAKING, TOKENS, 7)
 
 
 def test_what_was_not_measured_is_refused_with_what_was() -> None:
     with pytest.raises(InputError, match="logit_kd, full, 1 epochs"):
-        quality_of_student(MEASURED, replace(MAKING, method="outputs", regime="text"), curves_of(row()))
+        distance(curves_of(row()), replace(MAKING, method="outputs", regime="text"), TOKENS)
     with pytest.raises(InputError, match="theta_per_nat"):
-        quality_of_student(MEASURED, MAKING, curves_of(row(theta_per_nat=math.nan)))
-    told = MeasuredCurve(kind="measured", theta_per_nat=2.0)
-    assert quality_of_student(told, MAKING, curves_of(row(theta_per_nat=math.nan))).gap_theta < 0
-    with pytest.raises(InputError, match="shipped_curves"):
-        quality_of_student(MEASURED, MAKING)
-
-
-def test_the_union_is_told_apart_by_kind() -> None:
-    read = TypeAdapter(StudentCurve)
-    assert read.validate_python({"kind": "parametric", "exponent": 1.0}) == ParametricCurve(
-        kind="parametric", exponent=1.0
-    )
-    with pytest.raises(ValidationError, match="asymptote"):
-        read.validate_python({"kind": "measured", "asymptote": 1.0})
+        distance(curves_of(row(theta_per_nat=math.nan)), MAKING, TOKENS)
+    told = replace(MAKING, theta_per_nat=2.0)
+    assert distance(curves_of(row(theta_per_nat=math.nan)), told, TOKENS).gap_theta < 0
 
 
 def test_a_folder_without_curves_has_none(tmp_path: Any) -> None:
