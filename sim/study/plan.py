@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, JsonValue, ValidationError, model_validator
 
 from sim.metrics import MARKET, RUN, SHARES
+from sim.metrics.leaders import LEADERS
+from sim.metrics.prices import PRICE_INDICES
 from sim.scenario.base import Name, NotNegative, Part, Positive
 from sim.scenario.load import load_scenario, parse_scenario, problems_of
 from sim.scenario.paths import put_at, value_at
@@ -19,8 +21,10 @@ from sim.shared.manifest import sha256_of_json
 from sim.shared.paths import data_dir, shipped_or_path
 from sim.shared.yaml import read_yaml
 from sim.study.distributions import Distribution, Levelled, Ranged
+from sim.world.tables import MULTIHOMING
 
 SUMMED = ("mtok", "revenue_usd", "profit_usd", "share_of_tokens", "share_of_dollars")  # over the offers of a provider
+OTHER_TABLES = {spec.name: spec for spec in (LEADERS, MULTIHOMING, PRICE_INDICES)}
 
 
 class Parameter(Part):
@@ -115,7 +119,15 @@ class Largest(_Read):
     kind: Literal["largest_provider"]
 
 
-Metric = Annotated[OfMarket | OfOffer | OfProvider | Largest, Field(discriminator="kind")]
+class OfTable(_Read):
+    """A column of another table, summed over the rows of a day whose texts are those of `where`."""
+
+    kind: Literal["table"]
+    table: Literal["leaders", "multihoming", "price_indices"]
+    where: dict[str, str] = Field(default_factory=dict, description="columns of text, such as level: economy")
+
+
+Metric = Annotated[OfMarket | OfOffer | OfProvider | Largest | OfTable, Field(discriminator="kind")]
 
 
 class Conclusion(Part):
@@ -271,13 +283,22 @@ def _wrong_metrics(plan: Plan) -> list[InputError]:
         def wrong(field: str, received: object, allowed: str, remedy: str, where: str = where) -> None:
             problems.append(InputError(plan.source, f"{where}: {field}", received, allowed, remedy))
 
-        spec = MARKET if metric.kind == "market" else SHARES
+        spec = MARKET if isinstance(metric, OfMarket) else SHARES
+        if isinstance(metric, OfTable):
+            spec = OTHER_TABLES[metric.table]
         columns = [
-            column.name for column in spec.columns if column.kind == "number" and column.name not in (*RUN, "day")
+            column.name
+            for column in spec.columns
+            if column.kind in ("number", "integer") and column.name not in (*RUN, "day")
         ]
-        known = [name for name in columns if metric.kind in ("market", "offer") or name in SUMMED]
+        known = [name for name in columns if metric.kind in ("market", "offer", "table") or name in SUMMED]
         if metric.column not in known:
             wrong("column", metric.column, ", ".join(known), "name a column of this table")
+        if isinstance(metric, OfTable):
+            texts = [column.name for column in spec.columns if column.kind == "text"]
+            for column in metric.where:
+                if column not in texts:
+                    wrong("where", column, ", ".join(texts) or "nothing: it has no texts", "name a column of text")
         if isinstance(metric, OfOffer) and metric.offer not in offers:
             wrong("offer", metric.offer, ", ".join(offers), "name an offer of the scenario")
         if isinstance(metric, OfProvider) and metric.provider not in providers:

@@ -24,7 +24,7 @@ from sim.shared.errors import UndercutError
 from sim.shared.manifest import undercut_version
 from sim.shared.paths import data_dir
 from sim.study.design import Point
-from sim.study.plan import SUMMED, Largest, Metric, OfMarket, OfOffer, OfProvider, Plan, with_values
+from sim.study.plan import SUMMED, Largest, Metric, OfMarket, OfOffer, OfProvider, OfTable, Plan, with_values
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -140,11 +140,12 @@ def read_metric(tables: Mapping[str, pd.DataFrame], metric: Metric, day: float) 
     """The metric of every run that has it; None where it is no number.
 
     Args:
-        tables: `market` and `shares` of some runs.
+        tables: `market`, `shares` and those of `OfTable`, of some runs.
         metric: what to read.
         day: read at the last report on or before it, or over the window that ends there.
     """
-    table = tables["market" if isinstance(metric, OfMarket) else "shares"]
+    other = metric.table if isinstance(metric, OfTable) else "shares"
+    table = tables["market" if isinstance(metric, OfMarket) else other]
     days = table["day"]
     report = float(days[days <= day + 1e-9].max())
     start = report if metric.window_days == 0 else day - metric.window_days + 1e-9
@@ -154,6 +155,9 @@ def read_metric(tables: Mapping[str, pd.DataFrame], metric: Metric, day: float) 
         rows = rows[rows["offer"] == metric.offer]
     elif isinstance(metric, OfProvider):
         rows = rows[rows["provider"] == metric.provider]
+    elif isinstance(metric, OfTable):
+        for column, value in metric.where.items():
+            rows = rows[rows[column] == value]
     if isinstance(metric, Largest):
         rows = rows.groupby([*keys, "day", "provider"], as_index=False)[metric.column].sum()
         by_day = rows.groupby([*keys, "day"])[metric.column].max()
@@ -162,7 +166,7 @@ def read_metric(tables: Mapping[str, pd.DataFrame], metric: Metric, day: float) 
     by_run = by_day.groupby(keys)
     taken = {"mean": by_run.mean, "least": by_run.min, "most": by_run.max, "sum": by_run.sum}[metric.take]()
     found = {(int(draw), int(replication)): _finite(value) for (draw, replication), value in taken.items()}
-    if not isinstance(metric, OfMarket) and metric.column in SUMMED:
+    if not isinstance(metric, OfMarket | OfTable) and metric.column in SUMMED:
         # What is not on sale has a share and a flow of 0, and no price.
         return {(int(draw), int(replication)): 0.0 for draw, replication in _runs(tables["market"])} | found
     return found

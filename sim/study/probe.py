@@ -25,10 +25,17 @@ STORE_NAME = "probes.sqlite"
 
 @dataclass(frozen=True)
 class Probe:
-    """A point's metrics: each at its last day, the mean over draws and replications; None where it is no number."""
+    """A point's metrics, the mean over draws and replications; None where it is no number.
+
+    Attributes:
+        metrics: each at its last day.
+        readings: each at each of its days.
+        reason: why the point failed; "" where it did not.
+    """
 
     metrics: dict[str, float | None] = field(default_factory=dict)
     reason: str = ""
+    readings: dict[tuple[str, float], float | None] = field(default_factory=dict)
 
 
 class Prober:
@@ -54,16 +61,27 @@ class Prober:
                         progress.advance(1)
             found = store.recall(keys)
         assert found is not None
-        return [Probe(means(self._plan, row["rows"]), row["reason"]) for row in found]
+        return [
+            Probe(means(self._plan, row["rows"]), row["reason"], readings(self._plan, row["rows"])) for row in found
+        ]
 
 
 def means(plan: Plan, rows: Sequence[Row]) -> dict[str, float | None]:
     """Each metric at its last day, compared as the sweep says, its mean over draws and replications."""
-    out: dict[str, float | None] = {}
-    for metric in plan.sweep.metrics:
-        mine = [row for row in rows if row[0] == metric.name]
-        last = max((row[1] for row in mine), default=0.0)
-        values = [compared(metric.compare, row[4], row[5]) for row in mine if row[1] == last]
-        whole = bool(values) and all(value is not None for value in values)
-        out[metric.name] = float(np.mean([value for value in values if value is not None])) if whole else None
+    last: dict[str, float | None] = {metric.name: None for metric in plan.sweep.metrics}
+    for (name, _), value in sorted(readings(plan, rows).items(), key=lambda item: item[0][1]):
+        last[name] = value
+    return last
+
+
+def readings(plan: Plan, rows: Sequence[Row]) -> dict[tuple[str, float], float | None]:
+    """Each metric at each of its days, compared as the sweep says, its mean over draws and replications."""
+    compare = {metric.name: metric.compare for metric in plan.sweep.metrics}
+    values: dict[tuple[str, float], list[float | None]] = {}
+    for name, day, _, _, here, other in rows:
+        values.setdefault((name, day), []).append(compared(compare[name], here, other))
+    out: dict[tuple[str, float], float | None] = {}
+    for key, found in values.items():
+        known = [value for value in found if value is not None]
+        out[key] = float(np.mean(known)) if len(known) == len(found) else None
     return out
