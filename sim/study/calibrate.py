@@ -138,7 +138,8 @@ def read_runs(study: Study, folder: Path) -> Runs:
     parts = study.plan.sweep.parameters
     parameters = np.stack([normal_of(part.distribution, whole[part.name].to_numpy()) for part in parts], axis=1)
     rows = means.loc[whole.index].to_dict("records")
-    summaries = np.array([summaries_of(study, row) for row in rows]).reshape(len(rows), -1)
+    width = len(study.calibration.summaries)
+    summaries = np.array([summaries_of(study, row) for row in rows], dtype=float).reshape(-1, width)
     finite = np.isfinite(summaries[:, _fitted(study)]).all(axis=1)
     return Runs(
         whole.index.to_numpy()[finite], parameters[finite], summaries[finite], len(points) - len(whole),
@@ -157,7 +158,7 @@ def with_errors(study: Study, found: Runs) -> np.ndarray:
     streams = Streams(study.calibration.seed, 0)
     drawn = np.array(
         [streams.generator(f"calibration/error/{point}").standard_normal(len(parts)) for point in found.points]
-    )
+    ).reshape(-1, len(parts))
     return np.asarray(found.summaries[:, _fitted(study)] + drawn * np.array([part.error for part in parts]))
 
 
