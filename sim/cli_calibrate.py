@@ -32,7 +32,9 @@ PosteriorOption = Annotated[
 
 
 def calibrate_command(
-    calibration: Annotated[str, typer.Argument(help="A YAML file, or the name of a shipped calibration.")] = "real_market",
+    calibration: Annotated[
+        str, typer.Argument(help="A YAML file, or the name of a shipped calibration.")
+    ] = "real_market",
     synthetic: Annotated[
         bool, typer.Option("--synthetic", "--check", help="Stop before the real data: recovery and coverage alone.")
     ] = False,
@@ -112,7 +114,8 @@ def forecast_command(
 
 def backtest_command(
     events: Annotated[
-        list[str] | None, typer.Argument(metavar="[EVENT]...", help="YAML files or shipped names; by default all of these.")
+        list[str] | None,
+        typer.Argument(metavar="[EVENT]...", help="YAML files or shipped names; by default all of these."),
     ] = None,
     posterior: PosteriorOption = None,
     draws: Annotated[int, typer.Option(help="Draws of the posterior to run.")] = 24,

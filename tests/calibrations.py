@@ -1,4 +1,4 @@
-"""Shared by the tests of calibrations: a calibration of the tiny market of `sweeps`, and posteriors known in closed form."""
+"""Shared by the tests of calibrations: one of the tiny market of `sweeps`, and posteriors known in closed form."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import yaml
+from sweeps import raw_sweep, raw_tiny
 
 from sim.study.calibration import Study, load_study
-from sweeps import raw_sweep, raw_tiny
 
 NOISE = 0.5  # standard deviation of what is observed around the first parameter
 

@@ -2,8 +2,8 @@
 
     .venv/bin/python tools/calibration_charts.py data/simulated/calibration docs/calibration
 
-Figures and events: an interval of 90% and its median, as the market predicts it, and a diamond for what was observed, each
-divided by what was observed, in logs (shares as odds). Parameters: prior and posterior. Forecast: fans of 50% and 90%.
+Figures and events: an interval of 90% and its median, as the market predicts it, over what was observed; the rule at 1
+is what happened. Parameters: prior and posterior. Forecast: fans of 50% and 90%.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import pandas as pd
 from dashboard.drawing import alone, svg
 from dashboard.figures import Figure
 from dashboard.theme import BLUE_ON_BOTH, GREY, VERMILLION
+from sim.shared.console import note
 
 WIDTH_PX = 720
 ROW_PX = 26
@@ -50,7 +51,7 @@ def beside_observed(frame: pd.DataFrame, label: str, title: str) -> Figure:
 
 
 def contracted(frame: pd.DataFrame, title: str) -> Figure:
-    """Prior and posterior intervals of each parameter, as shares of the prior's 90% interval (in logs where positive)."""
+    """Posterior of each parameter in the prior's 90% interval (in logs where positive)."""
     import numpy as np
 
     rows = []
@@ -119,7 +120,7 @@ def main() -> None:
         made |= {f"forecast_{name}": fan(read["forecast"], str(name), str(unit)) for name, unit in units.items()}
     for name, figure in made.items():
         (given.pictures / f"{name}.svg").write_text(alone(svg(figure, WIDTH_PX, name)), encoding="utf-8")
-        print(given.pictures / f"{name}.svg")
+        note(str(given.pictures / f"{name}.svg"))
 
 
 if __name__ == "__main__":

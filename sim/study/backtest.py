@@ -1,7 +1,7 @@
 """Events that happened and that no parameter was fitted to: what the calibrated market says, beside what happened.
 
-A backtest is a file: a sweep over the scenario of the event, whose parameters are some of the posterior's, and summaries
-as those of a calibration, all held out. Everything else in the scenario stays as it is, assumed.
+A backtest is a file: a sweep over the scenario of the event, whose parameters are some of the posterior's, and
+summaries as those of a calibration, all held out. Everything else in the scenario stays as it is, assumed.
 """
 
 from __future__ import annotations
@@ -147,7 +147,9 @@ def run_backtests(
         for event in events
         for part in event.backtest.summaries
     )
-    Manifest(KIND, command, settings, inputs, content, {"backend": engine.name, "workers": engine.workers}).write(folder)
+    Manifest(KIND, command, settings, inputs, content, {"backend": engine.name, "workers": engine.workers}).write(
+        folder
+    )
     return table, failed
 
 

@@ -1,6 +1,6 @@
 """The market calibrated: first on synthetic markets whose truth is known, then on the real one.
 
-1. The sweep's points are run (`sim.study.sweep`: kept on disk, resumable, on any engine); each is a draw from the prior.
+1. The sweep's points are run (`sim.study.sweep`: kept on disk, resumable, on any engine); each a draw from the prior.
 2. Each point's summaries get errors of observation, and a posterior is learned from all points but the last `checks`.
 3. Those last points are synthetic data sets of known truth: `coverage` and `recovery` say whether the posterior may be
    believed, and which parameters such data can tell at all. Nothing real has been looked at so far.

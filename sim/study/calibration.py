@@ -253,7 +253,9 @@ def _contradictions(calibration: Calibration, plan: Plan, source: str) -> list[I
     sweep, problems = plan.sweep, []
     if len(sweep.parameters) > MOST_PARAMETERS:
         allowed = f"at most {MOST_PARAMETERS}: more cannot be told apart"
-        problems.append(InputError(plan.source, "parameters", len(sweep.parameters), allowed, "keep some at their value"))
+        problems.append(
+            InputError(plan.source, "parameters", len(sweep.parameters), allowed, "keep some at their value")
+        )
     for parameter in sweep.parameters:
         if isinstance(parameter.distribution, Choice | Grid):
             where = f"parameters ({parameter.name}): distribution.kind"

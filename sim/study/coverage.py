@@ -45,7 +45,9 @@ RECOVERY = TableSpec(
         Column("parameter", "text", "", "as the sweep names it"),
         Column("correlation", "number", "ratio", "of posterior mean and truth"),
         Column("bias_prior_sd", "number", "prior sd", "mean of posterior mean less truth"),
-        Column("rmse_prior_sd", "number", "prior sd", "root mean square of posterior mean less truth; nothing learned: 1"),
+        Column(
+            "rmse_prior_sd", "number", "prior sd", "root mean square of posterior mean less truth; nothing learned: 1"
+        ),
         Column("posterior_sd_prior_sd", "number", "prior sd", "mean over data sets"),
         Column("contraction", "number", "fraction", "1 less posterior over prior variance, mean over data sets"),
         Column("verdict", "text", "", "identified, in part, or not identified"),

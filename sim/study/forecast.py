@@ -45,7 +45,10 @@ FORECAST = TableSpec(
         Column("unit", "text", "", "of the quantiles"),
         Column("date", "text", "ISO date", "the day"),
         Column("day", "number", "days", "since the start of the scenario"),
-        *(Column(name, "number", "see unit", f"{level:.0%} quantile of the draws") for name, level in QUANTILES.items()),
+        *(
+            Column(name, "number", "see unit", f"{level:.0%} quantile of the draws")
+            for name, level in QUANTILES.items()
+        ),
         Column("draws", "integer", "", "of the posterior that have the figure"),
     ),
 )
@@ -137,7 +140,9 @@ def run_forecast(
         "failed": draws - len(probes),
     }
     inputs = (Input("scenario", "assumed", f"{plan.sweep.scenario}, at draws of a posterior", plan.scenario.sha256),)
-    Manifest(KIND, command, settings, inputs, content, {"backend": engine.name, "workers": engine.workers}).write(folder)
+    Manifest(KIND, command, settings, inputs, content, {"backend": engine.name, "workers": engine.workers}).write(
+        folder
+    )
     return table
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 import functools
+import itertools
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -99,7 +100,7 @@ def weekly_lists(table: pd.DataFrame) -> WeeklyLists:
 
 
 def _entries(lists: list[list[str]]) -> int:
-    return sum(len(set(now) - set(before)) for before, now in zip(lists, lists[1:], strict=False))
+    return sum(len(set(now) - set(before)) for before, now in itertools.pairwise(lists))
 
 
 def _releases(table: pd.DataFrame) -> dict[str, float]:
@@ -110,7 +111,9 @@ def _releases(table: pd.DataFrame) -> dict[str, float]:
         if not found:
             continue
         released = datetime.date(*map(int, found.groups()))
-        ages = {(datetime.date.fromisoformat(str(row.date)) - released).days: row.share_pct for row in part.itertuples()}
+        ages = {
+            (datetime.date.fromisoformat(str(row.date)) - released).days: row.share_pct for row in part.itertuples()
+        }
         second = [value for age, value in ages.items() if 8 <= age <= 14]
         seventh = [value for age, value in ages.items() if 43 <= age <= 49]
         if second and seventh:

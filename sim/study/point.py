@@ -129,7 +129,9 @@ def _rows(context: Context, point: Point) -> tuple[Row, ...]:
 
 def _tables(context: Context, scenario: Scenario) -> Mapping[str, pd.DataFrame]:
     sweep = context.plan.sweep
-    return run(scenario, context.catalog, sweep.seed, sweep.replications, sweep.catalog_draws).tables
+    wanted = {"market", "shares", *(metric.table for metric in sweep.metrics if isinstance(metric, OfTable))}
+    counts = (sweep.seed, sweep.replications, sweep.catalog_draws)
+    return run(scenario, context.catalog, *counts, wanted=wanted).tables
 
 
 def _runs(market: pd.DataFrame) -> Any:

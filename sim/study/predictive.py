@@ -54,7 +54,9 @@ def predict(
     missing = [name for name in wanted if name not in posterior.columns]
     if missing:
         held = ", ".join(posterior.columns)
-        raise InputError(plan.source, "parameters", ", ".join(missing), f"those of the posterior: {held}", "rename them")
+        raise InputError(
+            plan.source, "parameters", ", ".join(missing), f"those of the posterior: {held}", "rename them"
+        )
     if not 1 <= draws <= len(posterior):
         raise InputError("--draws", "", draws, f"1 to {len(posterior)}, the posterior's draws", "correct the option")
     values = posterior[wanted].head(draws).to_dict("records")

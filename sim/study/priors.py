@@ -1,6 +1,6 @@
 """Priors as standard normals: the one way between a parameter's value and the scale on which posteriors are learned.
 
-z = Phi^-1(F(value)) with F the prior's distribution function, so that every prior is N(0, 1), no draw can lie outside of
+z = Phi^-1(F(value)) with F the prior's distribution function, so that a prior is N(0, 1), no draw can lie outside of
 a range, and spreads of different parameters compare: the prior's is 1.
 """
 

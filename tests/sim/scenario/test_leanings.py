@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sweeps import no_models, raw_tiny
 
 from sim.scenario.load import parse_scenario
 from sim.scenario.scenario import Scenario
@@ -13,7 +14,6 @@ from sim.shared.errors import InputError
 from sim.shared.quality import quality_of_theta
 from sim.world.models import resolve_models
 from sim.world.streams import Streams
-from sweeps import no_models, raw_tiny
 
 
 def scenario(**model: Any) -> Scenario:

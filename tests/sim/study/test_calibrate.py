@@ -10,8 +10,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from pydantic import TypeAdapter
-
 from calibrations import (
     Conjugate,
     conjugate_pairs,
@@ -20,6 +18,9 @@ from calibrations import (
     study_of,
     write_study,
 )
+from pydantic import TypeAdapter
+from sweeps import InThisProcess, no_models
+
 from dashboard import cli
 from sim.shared.errors import CheckFailed, InputError, InputErrors
 from sim.shared.paths import data_dir
@@ -31,7 +32,6 @@ from sim.study.observed import shipped_market_shares, weekly_lists
 from sim.study.posterior import learn
 from sim.study.priors import normal_of, value_of
 from sim.study.sweep import run_sweep
-from sweeps import InThisProcess, no_models
 
 PRIORS = [
     Uniform(kind="uniform", low=-2.0, high=3.0),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
 from calibrations import NOISE, Conjugate, conjugate_pairs
+
 from sim.study.coverage import coverage, miscovered, ranks, recovery, verdict
 
 NAMES = ["told", "untold"]

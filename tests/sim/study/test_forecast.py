@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-
 from calibrations import raw_calibration, raw_prior_sweep
+from sweeps import InThisProcess, no_models, raw_tiny
+
 from dashboard import cli
 from sim.shared.errors import CheckFailed, InputError
 from sim.shared.paths import data_dir
@@ -19,7 +20,6 @@ from sim.study.backtest import load_event, run_backtests, shipped_backtests
 from sim.study.forecast import Figure, fans, load_outlook, run_forecast
 from sim.study.predictive import predict, read_posterior
 from sim.study.probe import Probe
-from sweeps import InThisProcess, no_models, raw_tiny
 
 
 def posterior(low: float = 1.45, high: float = 1.55, count: int = 8) -> pd.DataFrame:
@@ -108,9 +108,7 @@ def test_a_posterior_must_have_the_parameters_and_the_draws(tmp_path: Path) -> N
         predict(plan, no_models(), InThisProcess(), tmp_path, posterior(), 9, "x")
 
 
-def test_failed_draws_are_left_out_and_none_left_is_told(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_failed_draws_are_left_out_and_none_left_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     plan = load_outlook(write_forecast(tmp_path)).plan
     broken = posterior(count=3)
     broken.loc[1, "price"] = -1.0  # no scenario has a negative price

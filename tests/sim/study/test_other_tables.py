@@ -7,12 +7,12 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from sweeps import no_models, plan_of
 
 from sim.runner import run
 from sim.shared.errors import InputError
 from sim.study.plan import OfTable
 from sim.study.point import read_metric
-from sweeps import no_models, plan_of
 
 
 def metric(**fields: Any) -> dict[str, Any]:
