@@ -18,7 +18,7 @@ NOISE = 0.5  # standard deviation of what is observed around the first parameter
 def raw_calibration(**changes: Any) -> dict[str, Any]:
     """The first firm's price is unknown; the second firm's share tells of it, the market's margin is held out."""
     raw: dict[str, Any] = {
-        "name": "tiny", "title": "the price of one of two firms", "sweep": "sweep.yaml", "checks": 40, "draws": 200,
+        "name": "tiny", "title": "the price of one of two firms", "sweep": "sweep.yaml", "folds": 2, "draws": 200,
         "predictive_draws": 10,
         "summaries": [
             {"kind": "level", "name": "share", "role": "fitted", "metrics": ["share"], "scale": "logit", "error": 0.1,
@@ -30,7 +30,7 @@ def raw_calibration(**changes: Any) -> dict[str, Any]:
     return raw | changes
 
 
-def raw_prior_sweep(points: int = 160, **changes: Any) -> dict[str, Any]:
+def raw_prior_sweep(points: int = 240, **changes: Any) -> dict[str, Any]:
     """The sweep of `sweeps`, with a prior instead of a grid."""
     price = raw_sweep()["parameters"][0] | {"distribution": {"kind": "uniform", "low": 1.2, "high": 1.8}}
     metrics = [

@@ -1,19 +1,20 @@
 """The market calibrated: first on synthetic markets whose truth is known, then on the real one.
 
 1. The sweep's points are run (`sim.study.sweep`: kept on disk, resumable, on any engine); each a draw from the prior.
-2. Each point's summaries get errors of observation, and a posterior is learned from all points but the last `checks`.
-3. Those last points are synthetic data sets of known truth: `coverage` and `recovery` say whether the posterior may be
+2. Each point's summaries get errors of observation. Every point is then a synthetic data set of known truth.
+3. The points are cut in parts; the posterior of each part's data sets is learned from the other parts, so that all of
+   them are checked and none has taught what it checks. `coverage` and `recovery` say whether such a posterior may be
    believed, and which parameters such data can tell at all. Nothing real has been looked at so far.
-4. The posterior of what the real market shows is drawn (`posterior`), its spread laid beside the prior's
-   (`identification`), and some draws are run through the market: `fit` has every summary, fitted and held out, observed
-   and predicted.
+4. The posterior of what the real market shows is learned from all points and drawn (`posterior`), its spread laid
+   beside the prior's (`identification`), and some draws are run through the market: `fit` has every summary, fitted and held
+   out, observed and predicted.
 
 What fails inside (a point, a summary that a run does not have) is left out and told; the rest goes on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -99,11 +100,12 @@ def calibrate(
     found = read_runs(study, folder / "sweep")
     if found.failed or found.missing:
         note(f"left out: {found.failed} points that failed, {found.missing} without a fitted summary")
-    learning = found.points < study.learning_points
-    noisy = with_errors(study, found)
-    posterior = _learned(study, found.parameters[learning], noisy[learning])
-    tables = checks(study, posterior, found.parameters[~learning], noisy[~learning])
-    if not synthetic:
+    noisy, folds, seed = with_errors(study, found), study.calibration.folds, study.calibration.seed
+    with Progress("learning posteriors", NETS * (folds + (not synthetic)), "nets") as progress:
+        drawn = held_out_draws(found.parameters, noisy, folds, seed, lambda: progress.advance(1))
+        tables = checks([part.name for part in study.plan.sweep.parameters], drawn, found.parameters)
+        posterior = None if synthetic else learn(found.parameters, noisy, seed, NETS, lambda: progress.advance(1))
+    if posterior is not None:
         tables |= _real(study, catalog, engine, folder, posterior, found)
     content = {}
     for name, table in tables.items():
@@ -162,25 +164,30 @@ def with_errors(study: Study, found: Runs) -> np.ndarray:
     return np.asarray(found.summaries[:, _fitted(study)] + drawn * np.array([part.error for part in parts]))
 
 
-def checks(study: Study, posterior: Posterior, truth: np.ndarray, observed: np.ndarray) -> dict[str, pd.DataFrame]:
-    """The tables `coverage` and `recovery`, on synthetic data sets that the posterior was not learned from.
+def held_out_draws(
+    parameters: np.ndarray, noisy: np.ndarray, folds: int, seed: int, on_net: Callable[[], None] = lambda: None
+) -> np.ndarray:
+    """Draws for every data set from a posterior that was learned without its part, shape (CHECK_DRAWS, N, P).
 
     Args:
-        study: names the parameters.
-        posterior: to be checked.
-        truth: standard normal scores, shape (B, P).
-        observed: fitted summaries with errors, shape (B, F).
+        parameters: standard normal scores, shape (N, P).
+        noisy: fitted summaries with errors, shape (N, F).
+        folds: parts; the n-th data set is in part n modulo `folds`.
+        seed: of nets and draws.
+        on_net: called when a net is trained.
     """
-    if len(truth) < 2:
-        raise CheckFailed(f"{len(truth)} synthetic data sets are left to check with; two are the least")
-    names = [part.name for part in study.plan.sweep.parameters]
-    drawn = posterior.draw(observed, CHECK_DRAWS, study.calibration.seed)
+    part = np.arange(len(parameters)) % folds
+    drawn = np.empty((CHECK_DRAWS, *parameters.shape))
+    for fold in range(folds):
+        mine = part == fold
+        posterior = learn(parameters[~mine], noisy[~mine], seed + NETS * (fold + 1), NETS, on_net)
+        drawn[:, mine] = posterior.draw(noisy[mine], CHECK_DRAWS, seed)
+    return drawn
+
+
+def checks(names: Sequence[str], drawn: np.ndarray, truth: np.ndarray) -> dict[str, pd.DataFrame]:
+    """The tables `coverage` and `recovery`, from draws (L, N, P) for synthetic data sets of known truth (N, P)."""
     return {"coverage": coverage(names, drawn, truth), "recovery": recovery(names, drawn, truth)}
-
-
-def _learned(study: Study, parameters: np.ndarray, noisy: np.ndarray) -> Posterior:
-    with Progress("learning the posterior", NETS, "nets") as progress:
-        return learn(parameters, noisy, study.calibration.seed, NETS, lambda: progress.advance(1))
 
 
 def _real(

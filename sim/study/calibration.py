@@ -28,6 +28,7 @@ from sim.study.distributions import Choice, Grid
 from sim.study.plan import Plan, load_plan
 
 MOST_PARAMETERS = 6  # more cannot be told apart by so few figures
+LEAST_POINTS = 150
 LEAST_SHARE = 1e-4  # shares are held inside of this and 1 less this before their logit is taken
 
 Values = Mapping[str, float | None]
@@ -155,14 +156,16 @@ def natural_of(summary: Summary, value: float) -> float:
 
 
 class Calibration(Part):
-    """A calibration: the sweep, how many of its points are kept to check with, and the summaries."""
+    """A calibration: the sweep, in how many parts its points are checked, and the summaries."""
 
     version: Literal[1] = 1
     name: Name
     title: str = Field(max_length=120)
     description: str = Field("", max_length=4000)
     sweep: str = Field(description="a YAML file (from the calibration's folder) or the name of a shipped sweep")
-    checks: Annotated[int, Field(ge=20, description="last points of the sweep, kept out of learning")]
+    folds: Annotated[
+        int, Field(ge=2, le=20, description="parts of the points; each is checked with what the others teach")
+    ] = 4
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     draws: Annotated[int, Field(ge=100, le=1_000_000, description="of the posterior")] = 2000
     predictive_draws: Annotated[int, Field(ge=10, le=10_000, description="of them, run through the market")] = 64
@@ -196,11 +199,6 @@ class Study:
         """Hash of what decides the posterior."""
         beside = {"title", "description"}
         return sha256_of_json([self.calibration.model_dump(mode="json", exclude=beside), self.plan.sha256])
-
-    @property
-    def learning_points(self) -> int:
-        """Points of the sweep that the posterior is learned from: the first ones."""
-        return point_count(self.plan.sweep) - self.calibration.checks
 
 
 def load_study(argument: str | Path) -> Study:
@@ -264,9 +262,9 @@ def _contradictions(calibration: Calibration, plan: Plan, source: str) -> list[I
     if sweep.design.kind != "random":
         remedy = "let points be independent draws from the prior"
         problems.append(InputError(plan.source, "design.kind", sweep.design.kind, "random", remedy))
-    elif calibration.checks >= point_count(sweep):
-        allowed = f"below {point_count(sweep)}, the sweep's points"
-        problems.append(InputError(source, "checks", calibration.checks, allowed, "keep points to learn from"))
+    elif point_count(sweep) < LEAST_POINTS:
+        allowed = f"{LEAST_POINTS} or more: so many are learned from in each part"
+        problems.append(InputError(plan.source, "design.points", point_count(sweep), allowed, "draw more points"))
     dated = [metric.name for metric in sweep.metrics if len(metric.days) > 1]
     if dated:
         problems.append(InputError(plan.source, "metrics: days", dated[0], "one day a metric", "name one metric a day"))

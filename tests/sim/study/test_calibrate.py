@@ -27,11 +27,11 @@ from sim.shared.paths import data_dir
 from sim.study.calibrate import TABLES, calibrate, checks, read_runs, with_errors
 from sim.study.calibration import Summary, load_study, natural_of, scaled, shipped_calibrations, with_draws
 from sim.study.coverage import miscovered
+from sim.study.design import point_count
 from sim.study.distributions import LogNormal, LogUniform, Normal, Uniform
 from sim.study.observed import shipped_market_shares, weekly_lists
 from sim.study.posterior import learn
 from sim.study.priors import normal_of, value_of
-from sim.study.sweep import run_sweep
 
 PRIORS = [
     Uniform(kind="uniform", low=-2.0, high=3.0),
@@ -88,7 +88,7 @@ def test_scales_go_both_ways(scale: str) -> None:
 @pytest.fixture(scope="module")
 def learned() -> Any:
     pytest.importorskip("sbi")
-    return learn(*conjugate_pairs(1500, 0), seed=0, nets=2)
+    return learn(*conjugate_pairs(800, 0), seed=0, nets=1)
 
 
 def test_the_learned_posterior_is_the_conjugate_one(learned: Any) -> None:
@@ -118,22 +118,13 @@ class Narrowed:
         return np.asarray(middle + self.width * (drawn - middle))
 
 
-def two_parameters(tmp_path: Path) -> Any:
-    paths = ["providers.firm0.offers.o0.list_price.input_usd_per_mtok", "population.taste_usd"]
-    parameters = [
-        {"name": name, "paths": [path], "distribution": {"kind": "uniform", "low": 0.2, "high": 1.8}}
-        for name, path in zip(["told", "untold"], paths, strict=True)
-    ]
-    return study_of(tmp_path, raw_prior_sweep(parameters=parameters))
-
-
-def test_the_learned_posterior_passes_the_checks_and_a_narrowed_one_does_not(learned: Any, tmp_path: Path) -> None:
-    study = two_parameters(tmp_path)
+def test_the_learned_posterior_passes_the_checks_and_a_narrowed_one_does_not(learned: Any) -> None:
+    names = ["told", "untold"]
     truth, observed = conjugate_pairs(600, 7)
-    right = checks(study, learned, truth, observed)
+    right = checks(names, learned.draw(observed, 400, 0), truth)
     assert not len(miscovered(right["coverage"]))
     assert list(right["recovery"]["verdict"]) == ["identified", "not identified"]
-    wrong = checks(study, Narrowed(learned, 0.5), truth, observed)
+    wrong = checks(names, Narrowed(learned, 0.5).draw(observed, 400, 0), truth)
     assert set(miscovered(wrong["coverage"])["parameter"]) == {"told", "untold"}
 
 
@@ -151,6 +142,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, pd.D
     return folder, tables
 
 
+@pytest.mark.slow
 def test_a_calibration_of_a_tiny_market_finds_its_price(done: tuple[Path, dict[str, pd.DataFrame]]) -> None:
     folder, tables = done
     assert set(tables) == set(TABLES)
@@ -168,6 +160,7 @@ def test_a_calibration_of_a_tiny_market_finds_its_price(done: tuple[Path, dict[s
     assert len(pd.read_csv(folder / "out" / "posterior.csv")) == 200
 
 
+@pytest.mark.slow
 def test_what_was_run_is_kept_and_ends_in_the_same_bytes(done: tuple[Path, dict[str, pd.DataFrame]]) -> None:
     folder, _ = done
     before = (folder / "out" / "posterior.parquet").read_bytes()
@@ -178,18 +171,22 @@ def test_what_was_run_is_kept_and_ends_in_the_same_bytes(done: tuple[Path, dict[
 
 
 def test_points_that_fail_are_left_out_and_the_rest_goes_on(tmp_path: Path) -> None:
-    study = study_of(tmp_path, raw_prior_sweep(points=60))
-    run_sweep(study.plan, no_models(), InThisProcess(), tmp_path / "out")
-    points = pd.read_parquet(tmp_path / "out" / "points.parquet")
-    points.loc[3, "reason"] = "took longer than 1 s"
-    points.to_parquet(tmp_path / "out" / "points.parquet")
-    metrics = pd.read_parquet(tmp_path / "out" / "metrics.parquet")
-    metrics.loc[(metrics["point"] == 5) & (metrics["metric"] == "share"), "value"] = float("nan")
-    metrics.loc[(metrics["point"] == 6) & (metrics["metric"] == "margin"), "value"] = float("nan")
-    metrics.to_parquet(tmp_path / "out" / "metrics.parquet")
-    found = read_runs(study, tmp_path / "out")
+    study, numbers = study_of(tmp_path), range(150)
+    reasons = ["took longer than 1 s" if number == 3 else "" for number in numbers]
+    points = pd.DataFrame({"point": numbers, "reason": reasons, "price": np.linspace(1.25, 1.75, 150)})
+    points.to_parquet(tmp_path / "points.parquet")
+    nothing = {(5, "share"), (6, "margin")}
+    rows = [
+        (number, name, float("nan") if (number, name) in nothing else 0.4)
+        for number in numbers
+        for name in ("share", "margin")
+        if number != 3
+    ]
+    pd.DataFrame(rows, columns=["point", "metric", "value"]).to_parquet(tmp_path / "metrics.parquet")
+    found = read_runs(study, tmp_path)
+    assert value_of(study.plan.sweep.parameters[0].distribution, found.parameters[:, 0])[0] == pytest.approx(1.25)
     assert (found.failed, found.missing) == (1, 1)
-    assert set(range(60)) - set(found.points) == {3, 5}  # a held-out figure may be missing
+    assert set(range(150)) - set(found.points) == {3, 5}  # a held-out figure may be missing
     assert np.isnan(found.summaries[list(found.points).index(6), 1])
     noise = with_errors(study, found)[:, 0] - found.summaries[:, 0]
     assert noise.std() == pytest.approx(0.1, rel=0.4)
@@ -199,9 +196,9 @@ def test_points_that_fail_are_left_out_and_the_rest_goes_on(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("sweep", "changes", "said"),
     [
-        ({}, {"checks": 160}, "below 160"),
+        ({}, {"folds": 1}, "folds"),
+        ({"design": {"kind": "random", "points": 149}}, {}, "150 or more"),
         ({"design": {"kind": "latin_hypercube", "points": 160}}, {}, "independent draws"),
-        ({}, {"sweep": "nowhere.yaml"}, "sweep"),
         ({}, {"summaries": []}, "summaries"),
     ],
 )
@@ -253,7 +250,7 @@ def test_draws_may_be_chosen(tmp_path: Path) -> None:
 def test_shipped_calibrations_can_be_read(path: Path) -> None:
     study = load_study(path.stem)
     assert study.calibration.name == path.stem
-    assert study.calibration.checks >= 400
+    assert point_count(study.plan.sweep) >= 400  # synthetic data sets
     assert all(part.observed.source for part in study.calibration.summaries)
 
 
