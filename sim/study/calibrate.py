@@ -5,9 +5,9 @@
 3. The points are cut in parts; the posterior of each part's data sets is learned from the other parts, so that all of
    them are checked and none has taught what it checks. `coverage` and `recovery` say whether such a posterior may be
    believed, and which parameters such data can tell at all. Nothing real has been looked at so far.
-4. The posterior of what the real market shows is learned from all points and drawn (`posterior`), its spread laid
-   beside the prior's (`identification`), and some draws are run through the market: `fit` has every summary, fitted and held
-   out, observed and predicted.
+4. The posterior of what the real market shows is learned from all points and drawn (`posterior`). Its spread is laid
+   beside the prior's (`identification`), and some draws are run through the market: `fit` has every summary, fitted and
+   held out, observed and predicted.
 
 What fails inside (a point, a summary that a run does not have) is left out and told; the rest goes on.
 """
