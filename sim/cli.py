@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sim import cli_metrics, cli_sweep
+from sim import cli_calibrate, cli_metrics, cli_sweep
 
 if TYPE_CHECKING:
     from sim.results import RunResult
@@ -194,6 +194,7 @@ def validate_command(
     next_command("undercut sim run default")
 
 
+cli_calibrate.mount(app)
 cli_metrics.mount(app)
 cli_sweep.mount(app)
 

@@ -50,7 +50,7 @@ def sweep_command(
     from sim.study.sweep import run_count
 
     plans = [load_plan(argument) for argument in sweeps]
-    models = _catalog(catalog)
+    models = catalog_of(catalog)
     if dry_run:
         with closing(make_engine(backend, workers, address)) as engine:
             rows = [_expected(plan, models, engine) for plan in plans]
@@ -64,7 +64,7 @@ def sweep_command(
                 )
         next_command(f"undercut sim sweep {shlex.join(sweeps)}")
         return
-    _check_runs(sum(run_count(plan) for plan in plans), yes)
+    check_runs(sum(run_count(plan) for plan in plans), yes)
     results = []
     with closing(make_engine(backend, workers, address)) as engine:
         for plan, argument in zip(plans, sweeps, strict=True):
@@ -114,12 +114,12 @@ def sensitivity_command(
     from sim.study.assumptions import TABLES, largest_run_count, study
     from sim.study.plan import load_plan
 
-    plan, models = load_plan(sweep), _catalog(catalog)
-    _check_runs(largest_run_count(plan, flips_only), yes)
+    plan, models = load_plan(sweep), catalog_of(catalog)
+    check_runs(largest_run_count(plan, flips_only), yes)
     folder = out or Path("runs") / "sensitivity" / plan.sweep.name
     command = command_of("sensitivity", sweep, folder, backend, address, catalog, yes)
     with closing(make_engine(backend, workers, address)) as engine:
-        tables = _interruptible(lambda: study(plan, models, engine, folder, command, flips_only), folder, command)
+        tables = interruptible(lambda: study(plan, models, engine, folder, command, flips_only), folder, command)
     if json:
         emit_json(
             {"sweep": plan.sweep.name, "out": str(folder)}
@@ -152,9 +152,9 @@ def regimes_command(
     from sim.study.regimes import check_axes, write_regime_map
     from sim.study.sweep import run_count
 
-    plan, models = load_plan(sweep), _catalog(catalog)
+    plan, models = load_plan(sweep), catalog_of(catalog)
     check_axes(plan)
-    _check_runs(run_count(plan), yes)
+    check_runs(run_count(plan), yes)
     folder = _folder(out, plan.sweep.name, several=False)
     command = command_of("regimes", sweep, folder, backend, address, catalog, yes)
     with closing(make_engine(backend, workers, address)) as engine:
@@ -215,10 +215,10 @@ def command_of(
 def _one(plan: Plan, catalog: Catalog, engine: Engine, folder: Path, command: str, retry_failed: bool) -> SweepResult:
     from sim.study.sweep import run_sweep
 
-    return _interruptible(lambda: run_sweep(plan, catalog, engine, folder, command, retry_failed), folder, command)
+    return interruptible(lambda: run_sweep(plan, catalog, engine, folder, command, retry_failed), folder, command)
 
 
-def _interruptible(work: Callable[[], T], folder: Path, command: str) -> T:
+def interruptible(work: Callable[[], T], folder: Path, command: str) -> T:
     """Do it; Ctrl-C says what is kept and how to go on."""
     from sim.shared.errors import RunInterrupted
 
@@ -244,7 +244,12 @@ def _expected(plan: Plan, catalog: Catalog, engine: Engine) -> dict[str, object]
     }
 
 
-def _check_runs(runs: int, yes: bool) -> None:
+def check_runs(runs: int, yes: bool) -> None:
+    """Raise for thousands of runs that nobody has said yes to.
+
+    Raises:
+        InputError: says how many.
+    """
     from sim.shared.errors import InputError
     from sim.study.sweep import MANY_RUNS
 
@@ -261,7 +266,8 @@ def _folder(out: Path | None, name: str, several: bool) -> Path:
     return out / name if several else out
 
 
-def _catalog(path: Path | None) -> Catalog:
+def catalog_of(path: Path | None) -> Catalog:
+    """The shipped models, with those of a catalog file."""
     from sim.shared.catalog import read_catalog, shipped_catalog
 
     shipped = shipped_catalog()

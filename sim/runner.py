@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,6 +33,7 @@ def run(
     catalog_draws: int = 0,
     on_run: Callable[[], None] = lambda: None,
     command: str = "",
+    wanted: Collection[str] | None = None,
 ) -> RunResult:
     """Run a scenario.
 
@@ -44,6 +45,7 @@ def run(
         catalog_draws: draws of the catalog's errors; 0 takes the point estimates alone.
         on_run: called after each single run.
         command: what the manifest names; by default the command line's equivalent.
+        wanted: tables of metrics to make, by name; by default all.
 
     Raises:
         InputError: for a count or a seed out of range, or a catalog or measured curves that lack what it needs.
@@ -62,7 +64,7 @@ def run(
                 parts[name].append(frame)
             on_run()
     tables = {name: pd.concat(frames, ignore_index=True) for name, frames in parts.items() if frames}
-    tables |= metrics.metric_tables(tables)
+    tables |= metrics.metric_tables(tables, wanted)
     return RunResult(
         scenario=scenario,
         tables=tables,

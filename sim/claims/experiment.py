@@ -162,7 +162,7 @@ class ScoreProber(Prober):
                     for name, values in score(self._experiment, by_run(probe.rows)).items()
                 },
                 probe.reason,
-                probe.rows,
+                rows=probe.rows,
             )
             for probe in super().ask(batch, what)
         ]  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING
 
 from sim.metrics.books import PROVIDERS, providers
@@ -19,16 +19,17 @@ if TYPE_CHECKING:
 METRIC_TABLES = (MARKET, SHARES, PROVIDERS, PRICE_INDICES, LEADERS, FRONTIER, RANKS, RECOUPED)
 
 
-def metric_tables(tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
-    """Every table of `METRIC_TABLES` by name, from the tables of one or many runs."""
+def metric_tables(tables: Mapping[str, pd.DataFrame], wanted: Collection[str] | None = None) -> dict[str, pd.DataFrame]:
+    """The tables of `METRIC_TABLES` by name, from the tables of one or many runs; all of them, or those `wanted`."""
     by_offer = shares(tables)
-    return {
-        "market": market(tables, by_offer),
-        "shares": by_offer,
-        "providers": providers(tables, by_offer),
-        "price_indices": price_indices(tables),
-        "leaders": leaders(by_offer),
-        "frontier": frontier(tables),
-        "ranks": ranks(tables),
-        "recouped": recouped(tables, by_offer),
+    made: dict[str, Callable[[], pd.DataFrame]] = {
+        "market": lambda: market(tables, by_offer),
+        "shares": lambda: by_offer,
+        "providers": lambda: providers(tables, by_offer),
+        "price_indices": lambda: price_indices(tables),
+        "leaders": lambda: leaders(by_offer),
+        "frontier": lambda: frontier(tables),
+        "ranks": lambda: ranks(tables),
+        "recouped": lambda: recouped(tables, by_offer),
     }
+    return {name: make() for name, make in made.items() if wanted is None or name in wanted}

@@ -10,7 +10,7 @@ import math
 from sim.scenario.conduct_contradictions import wrong_conduct
 from sim.scenario.labs_contradictions import wrong_labs
 from sim.scenario.mechanisms import mechanisms
-from sim.scenario.model import MixtureStudent, RelativeStudent, TransferredStudent
+from sim.scenario.model import MixtureStudent, RelativeStudent, StatedModel, TransferredStudent
 from sim.scenario.population import Arrivals, Line, PlaceColumn, Sampled
 from sim.scenario.prices import (
     CatalogCost,
@@ -42,6 +42,7 @@ def contradictions(scenario: Scenario, source: str) -> list[InputError]:
     return [
         *_repeated_names(scenario, source),
         *_unknown_models(scenario, source),
+        *_unknown_leanings(scenario, source),
         *_unknown_offers(scenario, source),
         *_wrong_kinds(scenario, source),
         *_wrong_line(scenario, source),
@@ -93,6 +94,17 @@ def _unknown_models(scenario: Scenario, source: str) -> list[InputError]:
                 )
             )
     return problems
+
+
+def _unknown_leanings(scenario: Scenario, source: str) -> list[InputError]:
+    classes = [task.name for task in scenario.tasks]
+    return [
+        InputError(source, f"model {model.name}: leanings", leaning.task, ", ".join(classes), "name a task class")
+        for model in scenario.models
+        if isinstance(model, StatedModel)
+        for leaning in model.leanings
+        if leaning.task not in classes
+    ]
 
 
 def _unknown_offers(scenario: Scenario, source: str) -> list[InputError]:

@@ -29,21 +29,34 @@ class CatalogModel(ModelPart):
     catalog: str = Field(description="the model's name in the catalog")
 
 
+class Leaning(Part):
+    """What a model is better or worse at than its one ability says: `by` times the model's `spread`, in logits."""
+
+    task: Name
+    by: float
+
+
 class StatedModel(ModelPart):
     """A model whose quality is stated; without error. Either `quality` in [0, 1] or `theta` in logits.
 
-    In task classes of `success: identity` the quality itself enters.
+    In task classes of `success: identity` the quality itself enters. With leanings the ability in a task class is
+    theta + spread * by; classes without one have theta.
     """
 
     kind: Literal["stated"]
     name: Name
     quality: Fraction | None = None
     theta: float | None = None
+    leanings: tuple[Leaning, ...] = ()
+    spread: NotNegative = Field(0.0, description="logits; dispersion of the classes' abilities, the unit of `leanings`")
 
     @model_validator(mode="after")
     def _one_of_both(self) -> StatedModel:
         if (self.quality is None) == (self.theta is None):
             raise ValueError("give exactly one of quality and theta")
+        classes = [leaning.task for leaning in self.leanings]
+        if len(set(classes)) < len(classes):
+            raise ValueError("give each task class one leaning")
         return self
 
 

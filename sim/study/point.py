@@ -25,7 +25,7 @@ from sim.shared.manifest import undercut_version
 from sim.shared.paths import data_dir
 from sim.study.design import Point
 from sim.study.plan import Arm, Plan, with_values
-from sim.study.readings import Run, read_metric
+from sim.study.readings import Run, read_metric, wanted_tables
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -137,7 +137,9 @@ def _rows_of(context: Context, point: Point, arm: Arm | None) -> list[Row]:
 
 def _tables(context: Context, scenario: Scenario) -> Mapping[str, pd.DataFrame]:
     sweep = context.plan.sweep
-    return run(scenario, context.catalog, sweep.seed, sweep.replications, sweep.catalog_draws).tables
+    wanted = wanted_tables(sweep.metrics)
+    counts = (sweep.seed, sweep.replications, sweep.catalog_draws)
+    return run(scenario, context.catalog, *counts, wanted=wanted).tables
 
 
 def _runs(market: pd.DataFrame) -> Any:

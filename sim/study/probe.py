@@ -25,14 +25,18 @@ STORE_NAME = "probes.sqlite"
 
 @dataclass(frozen=True)
 class Probe:
-    """A point's metrics: each at its last day, the mean over draws and replications; None where it is no number.
+    """A point's metrics, the mean over draws and replications; None where it is no number.
 
     Attributes:
+        metrics: each at its last day.
+        reason: why the point failed; "" where it did not.
+        readings: each at each of its days.
         rows: of the runs that the means are over; see `sim.study.point.Outcome`.
     """
 
     metrics: dict[str, float | None] = field(default_factory=dict)
     reason: str = ""
+    readings: dict[tuple[str, float], float | None] = field(default_factory=dict)
     rows: Sequence[Row] = ()
 
 
@@ -59,17 +63,29 @@ class Prober:
                         progress.advance(1)
             found = store.recall(keys)
         assert found is not None
-        return [Probe(means(self._plan, row["rows"]), row["reason"], row["rows"]) for row in found]
+        plan = self._plan
+        return [
+            Probe(means(plan, row["rows"]), row["reason"], readings(plan, row["rows"]), row["rows"]) for row in found
+        ]
 
 
 def means(plan: Plan, rows: Sequence[Row]) -> dict[str, float | None]:
     """Each metric of each arm at its last day, compared as the sweep says, its mean over draws and replications."""
-    out: dict[str, float | None] = {}
+    last: dict[str, float | None] = dict.fromkeys(metric_names(plan.sweep))
+    for (name, _), value in sorted(readings(plan, rows).items(), key=lambda item: item[0][1]):
+        last[name] = value
+    return last
+
+
+def readings(plan: Plan, rows: Sequence[Row]) -> dict[tuple[str, float], float | None]:
+    """Each metric of each arm at each of its days, compared as the sweep says, its mean over draws and replications."""
     compare = {metric.name: metric.compare for metric in plan.sweep.metrics}
-    for called, (name, arm) in metric_names(plan.sweep).items():
-        mine = [row for row in rows if (row[0], row[1]) == (arm, name)]
-        last = max((row[2] for row in mine), default=0.0)
-        values = [compared(compare[name], row[5], row[6]) for row in mine if row[2] == last]
-        whole = bool(values) and all(value is not None for value in values)
-        out[called] = float(np.mean([value for value in values if value is not None])) if whole else None
+    called = {value: key for key, value in metric_names(plan.sweep).items()}
+    values: dict[tuple[str, float], list[float | None]] = {}
+    for arm, name, day, _, _, here, other in rows:
+        values.setdefault((called[name, arm], day), []).append(compared(compare[name], here, other))
+    out: dict[tuple[str, float], float | None] = {}
+    for key, found in values.items():
+        known = [value for value in found if value is not None]
+        out[key] = float(np.mean(known)) if len(known) == len(found) else None
     return out

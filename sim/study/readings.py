@@ -7,7 +7,7 @@ over a window may be discounted to day 0: payments of day t count exp(-rate * t 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
@@ -17,12 +17,15 @@ from sim.metrics import MARKET, RUN, SHARES
 from sim.metrics.abilities import mean_abilities
 from sim.metrics.books import PROVIDERS
 from sim.metrics.frontier import FRONTIER
+from sim.metrics.leaders import LEADERS
+from sim.metrics.prices import PRICE_INDICES
 from sim.metrics.ranks import RANKS
 from sim.scenario.base import Name, NotNegative, Part, Positive
 from sim.scenario.scenario import Scenario
 from sim.shared.errors import InputError
 from sim.shared.units import DAYS_PER_YEAR
 from sim.study.imitation import lags
+from sim.world.tables import MULTIHOMING
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -93,6 +96,14 @@ class OfResearch(_Read):
     provider: Name | None = Field(None, description="whose lab; null: all labs together")
 
 
+class OfTable(_Read):
+    """A column of another table, summed over the rows of a day whose texts are those of `where`."""
+
+    kind: Literal["table"]
+    table: Literal["leaders", "multihoming", "price_indices"]
+    where: dict[str, str] = Field(default_factory=dict, description="columns of text, such as level: economy")
+
+
 class OfFrontier(_Read):
     """A column of the table `frontier`, the mean over task classes; classes without a student have no lag and no gap."""
 
@@ -153,6 +164,7 @@ Metric = Annotated[
     | Largest
     | OfBooks
     | OfResearch
+    | OfTable
     | OfFrontier
     | OfPlace
     | OfAbility
@@ -161,7 +173,15 @@ Metric = Annotated[
     | OfFlow,
     Field(discriminator="kind"),
 ]
+OTHER_TABLES = {spec.name: spec for spec in (LEADERS, MULTIHOMING, PRICE_INDICES)}
+_MADE = {"books": "providers", "frontier": "frontier", "place": "ranks"}  # by `sim.metrics`, beside market and shares
 _SPECS = {"market": MARKET, "fall": MARKET, "books": PROVIDERS, "frontier": FRONTIER, "place": RANKS}
+
+
+def wanted_tables(metrics: Sequence[Metric]) -> set[str]:
+    """The tables of metrics that these read; those that a market fills are always there."""
+    named = {metric.table if isinstance(metric, OfTable) else _MADE.get(metric.kind, "shares") for metric in metrics}
+    return {"market", "shares", *named}
 
 
 def read_metric(tables: Mapping[str, pd.DataFrame], metric: Metric, day: float) -> dict[Run, float | None]:
@@ -219,10 +239,15 @@ def metric_problems(metrics: tuple[Metric, ...], scenario: Scenario, source: str
             problems.append(InputError(source, f"{where}: {field}", received, allowed, remedy))
 
         if metric.kind not in ("ability", "lag", "flow", "research"):
-            spec = _SPECS.get(metric.kind, SHARES)
+            spec = OTHER_TABLES[metric.table] if isinstance(metric, OfTable) else _SPECS.get(metric.kind, SHARES)
+            kinds = ("number", "integer") if isinstance(metric, OfTable) else ("number",)
             columns = [
-                column.name for column in spec.columns if column.kind == "number" and column.name not in (*RUN, "day")
+                column.name for column in spec.columns if column.kind in kinds and column.name not in (*RUN, "day")
             ]
+            texts = [column.name for column in spec.columns if column.kind == "text"]
+            for name in metric.where if isinstance(metric, OfTable) else ():
+                if name not in texts:
+                    wrong("where", name, ", ".join(texts) or "nothing: it has no texts", "name a column of text")
             summed = metric.kind in ("provider", "largest_provider")
             known = [name for name in columns if not summed or name in SUMMED]
             if metric.column not in known:
@@ -251,6 +276,11 @@ def _rows(tables: Mapping[str, pd.DataFrame], metric: Metric) -> pd.DataFrame:
     """The rows of the metric's table that are its own, any day."""
     if isinstance(metric, OfMarket | OfFall):
         return tables["market"]
+    if isinstance(metric, OfTable):
+        rows = tables[metric.table]
+        for column, value in metric.where.items():
+            rows = rows[rows[column] == value]
+        return rows
     if isinstance(metric, OfFrontier):
         return tables["frontier"]
     if isinstance(metric, OfLag):

@@ -135,11 +135,16 @@ def _from_catalog(spec: CatalogModel, catalog: Catalog, classes: list[str], erro
 def _stated(spec: StatedModel, classes: list[str]) -> ResolvedModel:
     theta = spec.theta if spec.theta is not None else theta_of_quality(spec.quality or 0.0)
     quality = spec.quality if spec.quality is not None else quality_of_theta(theta)
+    thetas, qualities = np.full(len(classes), theta), np.full(len(classes), quality)
+    for leaning in spec.leanings if spec.spread else ():
+        place = classes.index(leaning.task)
+        thetas[place] = theta + spec.spread * leaning.by
+        qualities[place] = quality_of_theta(float(thetas[place]))
     return ResolvedModel(
         name=spec.name,
         teacher="",
-        theta=np.full(len(classes), theta),
-        quality=np.full(len(classes), quality),
+        theta=thetas,
+        quality=qualities,
         evidence="assumed",
         source="stated in the scenario",
     )

@@ -12,8 +12,8 @@ from lab_markets import COPIER, raw_labs, research, with_labs
 from sweeps import InThisProcess, no_models
 
 from sim.shared.errors import InputError
-from sim.study.plan import OfResearch, Plan, parse_plan
-from sim.study.point import read_metric
+from sim.study.plan import Plan, parse_plan
+from sim.study.readings import OfResearch, read_metric
 from sim.study.regimes import NO_FOOTHOLD, STARVED, check_axes, regime_map
 from sim.study.sweep import run_sweep
 
