@@ -44,7 +44,7 @@ def doses(points: pd.DataFrame, lines: pd.DataFrame, outcome: Outcome, teacher: 
         "tokens:Q",
         scale=alt.Scale(type="symlog", constant=BEND_TOKENS, domain=[0, most * 1.08 + 1], nice=False),
         axis=alt.Axis(
-            title="distinct tokens bought of the teacher (logarithmic above 10 thousand)", format="~s", grid=False,
+            title="tokens bought of the teacher (logarithmic)", format="~s", grid=False,
             values=[tick for tick in DOSE_TICKS if tick <= most * 1.08 + 1], ticks=False, labelPadding=6,
         ),
     )  # fmt: skip
@@ -142,7 +142,7 @@ def judges(points: pd.DataFrame, title: str) -> Figure:
         .mark_point(filled=True, size=80, opacity=1, color=STUDENT_COLOUR, shape="diamond")
         .encode(x=alt.X("value:Q", scale=scale, axis=axis), y=y, tooltip=tips),
     ]
-    unit = "percentage points of the sampled answers, 95% intervals; the dashed rule is the teacher"
+    unit = "percentage points less the teacher, 95% intervals"
     said = "; ".join(
         f"{row['name']} {row['value']:+.1%} ({row['low']:+.1%} to {row['high']:+.1%})" for row in points.to_dict("records")
     )
@@ -172,7 +172,7 @@ def scaling(points: pd.DataFrame, title: str) -> Figure:
         alt.Chart(points).mark_point(filled=True, size=32, opacity=0.75).encode(
             x=alt.X(
                 "tokens:Q", scale=alt.Scale(type="log", nice=False),
-                axis=alt.Axis(title="tokens that the student was trained on (logarithmic)", format="~s", grid=False,
+                axis=alt.Axis(title="training tokens (logarithmic)", format="~s", grid=False,
                               tickCount=5, ticks=False, labelPadding=6),
             ),
             y=alt.Y("value:Q", axis=alt.Axis(title=None, domain=False, ticks=False, tickCount=5, labelPadding=6)),
@@ -189,7 +189,7 @@ def scaling(points: pd.DataFrame, title: str) -> Figure:
     below = int((points["side"] == BELOW).sum())
     chart = (
         alt.layer(*layers)
-        .properties(height=HEIGHT_PX, title=chart_title(title, "student's loss less its teacher's, nats a token"))
+        .properties(height=HEIGHT_PX, title=chart_title(title, "loss above the teacher, nats a token"))
         .configure_view(strokeWidth=0)
     )
     return Figure(chart, f"{title}: {len(points)} runs, {below} of them at or below their teacher's loss.", points)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LARGEST_BYTES = 20 * 2**20
+MOST_FILES = 60
 MOST_ITEMS = 50_000
 MOST_PROBLEMS = 20
 FILE_NAME = re.compile(r"^samples_(?P<task>.+?)_\d{4}-\d{2}-\d{2}T")
@@ -56,6 +57,8 @@ def read_answers(model: str, files: Sequence[tuple[str, bytes]]) -> Answers:
     problems: list[InputError] = []
     rows: dict[tuple[str, str], dict[str, object]] = {}
     questions: dict[tuple[str, str], str] = {}
+    if len(files) > MOST_FILES:
+        raise InputError(model, "", f"{len(files)} files", f"at most {MOST_FILES}", "leave tasks out")
     for name, content in files:
         for task, line, raw in _samples(name, content, problems):
             try:

@@ -45,14 +45,15 @@ def field(
     shape = alt.Shape(
         "regime:N", scale=alt.Scale(domain=present, range=[MARKS[name] for name in present]), legend=legend
     )
-    x, y = _axes(fine)
-    at_x, at_y = alt.X("quality_ratio:Q", scale=x.scale, axis=x.axis), alt.Y("cost_ratio:Q", scale=y.scale, axis=y.axis)
+    across, up = _axes(fine)
+    at_x, at_y = alt.X("quality_ratio:Q", **across), alt.Y("cost_ratio:Q", **up)
     clicked = alt.selection_point(name=CLICKED, fields=["quality_ratio", "cost_ratio"], on="click", empty=False)
     ground = (
         alt.Chart(fine)
         .mark_rect(strokeWidth=0)
         .encode(
-            x=x, x2="quality_high:Q", y=y, y2="cost_high:Q", color=colour,
+            x=alt.X("quality_low:Q", **across), x2="quality_high:Q", y=alt.Y("cost_low:Q", **up), y2="cost_high:Q",
+            color=colour,
             opacity=alt.Opacity("certainty:Q", scale=alt.Scale(domain=[0.35, 1.0], range=[0.25, 0.95], clamp=True),
                                 legend=None),
             tooltip=_tips(),
@@ -97,32 +98,33 @@ def field(
         alt.layer(*layers)
         .properties(
             height=MAP_HEIGHT_PX,
-            title=chart_title(title, "paler: fewer of the draws agree; light marks were run, dark ones are in doubt"),
+            title=chart_title(title, "paler, dark marks: draws disagree"),
         )
         .configure_view(strokeWidth=0)
     )
     return Figure(chart, _said(cells, own, own_name), cells)
 
 
-def _axes(fine: pd.DataFrame) -> tuple[Any, Any]:
+def _axes(fine: pd.DataFrame) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Scale and axis of quality and of cost, for every layer the same."""
     import altair as alt
 
     quality = [float(fine["quality_low"].min()), float(fine["quality_high"].max())]
     cost = [float(fine["cost_low"].min()), float(fine["cost_high"].max())]
-    x = alt.X(
-        "quality_low:Q",
-        scale=alt.Scale(domain=quality, nice=False, zero=False),
-        axis=alt.Axis(title="student's quality over its teacher's", format=".0%", grid=False, ticks=False, labelPadding=6),
-    )
-    y = alt.Y(
-        "cost_low:Q",
-        scale=alt.Scale(type="log", domain=cost, nice=False),
-        axis=alt.Axis(
+    across = {
+        "scale": alt.Scale(domain=quality, nice=False, zero=False),
+        "axis": alt.Axis(
+            title="student's quality over its teacher's", format=".0%", grid=False, ticks=False, labelPadding=6
+        ),
+    }
+    up = {
+        "scale": alt.Scale(type="log", domain=cost, nice=False),
+        "axis": alt.Axis(
             title="student's cost over its teacher's (logarithmic)", format=".0%", grid=False, ticks=False,
             labelPadding=6, values=[tick for tick in LOG_TICKS if cost[0] <= tick <= cost[1]],
         ),
-    )  # fmt: skip
-    return x, y
+    }  # fmt: skip
+    return across, up
 
 
 def _tips() -> list[Any]:

@@ -29,6 +29,9 @@ MOST_ROWS = 20_000
 # A page makes runs in seconds, so what it takes is bounded; the command line has no such bounds.
 MOST_HORIZON_DAYS = 3650.0
 MOST_OFFERS = 40
+MOST_REPORTS = 1500
+MOST_NODES = 4096
+COMMAND_LINE = "run it from the command line: undercut sim run"
 
 
 def read_own_catalog(name: str, content: bytes) -> Catalog:
@@ -80,21 +83,31 @@ def read_own_scenario(name: str, content: bytes, taken: Collection[str], catalog
         for model in scenario.models
         if isinstance(model, CatalogModel) and model.catalog not in known
     ]
-    elsewhere = "run it from the command line: undercut sim run"
-    if scenario.horizon_days > MOST_HORIZON_DAYS:
-        allowed = f"at most {MOST_HORIZON_DAYS:g} on a page"
-        problems.append(InputError(name, "horizon_days", scenario.horizon_days, allowed, elsewhere))
-    if len(scenario.offers) > MOST_OFFERS:
-        allowed = f"at most {MOST_OFFERS} offers on a page"
-        problems.append(InputError(name, "providers", f"{len(scenario.offers)} offers", allowed, elsewhere))
+    problems += _too_much(name, scenario)
     if not isinstance(scenario.population, Sampled | Expected):
         problems.append(
-            InputError(name, "population.kind", scenario.population.kind, "sampled or expected on a page", elsewhere)
+            InputError(name, "population.kind", scenario.population.kind, "sampled or expected on a page", COMMAND_LINE)
         )
     raise_all(problems)
     scenario = expected(scenario)
     controls.defaults(scenario)
     return scenario
+
+
+def _too_much(name: str, scenario: Scenario) -> list[InputError]:
+    """What a page cannot run in seconds."""
+    asked = {
+        "horizon_days": (scenario.horizon_days, MOST_HORIZON_DAYS),
+        "report_days": (scenario.horizon_days / scenario.report_days, MOST_REPORTS),
+        "providers": (len(scenario.offers), MOST_OFFERS),
+        "belief_nodes_per_class": (scenario.belief_nodes_per_class, MOST_NODES),
+    }
+    what = {"report_days": "reports", "providers": "offers", "horizon_days": "days", "belief_nodes_per_class": "nodes"}
+    return [
+        InputError(name, field, f"{value:g} {what[field]}", f"at most {most:g} on a page", COMMAND_LINE)
+        for field, (value, most) in asked.items()
+        if value > most
+    ]
 
 
 def _check_size(name: str, content: bytes, most: int) -> None:
@@ -106,7 +119,7 @@ def _csv(name: str, content: bytes) -> pd.DataFrame:
     import pandas as pd
 
     try:
-        return pd.read_csv(io.BytesIO(content), nrows=MOST_ROWS + 1)
+        return pd.read_csv(io.BytesIO(content), nrows=MOST_ROWS + 1, float_precision="round_trip")
     except (ValueError, UnicodeDecodeError, OSError) as error:
         raise _unreadable(name, "CSV in UTF-8", error) from error
 

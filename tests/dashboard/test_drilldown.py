@@ -26,7 +26,7 @@ def test_each_item_has_the_verdict_of_its_two_answers(tmp_path: Path) -> None:
     found = drilldown.items(samples, "master", "pupil")
     right = samples.pivot_table(index=["task", "item"], columns="model", values="correct", aggfunc="first")
     clean = samples[samples["error"] == ""].groupby(["task", "item"])["model"].nunique() == 2
-    right = right[clean]
+    right = right[clean].astype(bool)
     wanted = {
         TEACHER_ALONE: int((right["master"] & ~right["pupil"]).sum()),
         STUDENT_ALONE: int((~right["master"] & right["pupil"]).sum()),

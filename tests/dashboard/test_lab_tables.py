@@ -33,7 +33,7 @@ def grown(lab: Lab) -> pd.DataFrame:
             "distinct_teacher_tokens": dose, KL: end + 30.0 * (dose + 2000.0) ** -0.5 + rng.normal(0, 0.002),
         }
         for recipe, method, end in (("demo", "logit_kd", 0.2), ("outputs", "outputs", 0.4))
-        for dose in (0, 12_288, 24_576, 50_176, 99_840)
+        for dose in (0, 12_288, 24_576, 49_664, 99_840)
         for seed in (0, 1)
     ]  # fmt: skip
     return pd.DataFrame(rows)
@@ -92,8 +92,8 @@ def test_fitted_curves_are_drawn_with_their_bands(grown: pd.DataFrame) -> None:
         mine = lines[lines["name"].str.startswith(name)]
         truth = end + 30.0 * (mine["tokens"] + 2000.0) ** -0.5
         assert np.allclose(mine["value"], truth, atol=0.01)
-        assert (mine["low"] <= mine["value"] + 1e-6).all()
-        assert (mine["high"] >= mine["value"] - 1e-6).all()
+        assert (mine["low"] <= mine["value"] + 0.005).all()
+        assert (mine["high"] >= mine["value"] - 0.005).all()
         assert (mine["high"] > mine["low"]).any()
 
 
@@ -155,7 +155,7 @@ def test_published_runs_below_their_teachers_loss_are_told_apart(lab: Lab) -> No
     below = points[points["side"] == lab_tables.BELOW]
     assert len(below) == 41
     assert (below["value"] <= 0).all()
-    assert (points["law"] > 0).all()  # the law has every student above its teacher
+    assert (points["law"] >= 0).all()  # the law has no student below its teacher
 
 
 def test_no_series_is_told_by_colour_alone(lab: Lab) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -102,7 +103,8 @@ def test_the_regimes_page_draws_the_map_runs_a_place_exactly_and_sets_the_rails(
     app.button(key="regime run").click().run()
     assert not app.exception
     assert f"**{wanted['regime']}**, in {round(2 * wanted['certainty'])} of 2 draws" in said(app)
-    figures = app.dataframe[1].value.set_index("figure")["mean"]
+    exact = [part.value for part in app.dataframe if "figure" in part.value.columns][-1]
+    figures = exact.set_index("figure")["mean"]
     assert figures["Student's share of tokens"] == f"{wanted['student_share_of_tokens']:.1%}"
 
     app.button(key="regime to rails").click().run()
@@ -164,25 +166,28 @@ def test_the_models_page_shows_an_eval_run_item_by_item(app: AppTest, tmp_path: 
 
 
 def test_uploaded_samples_are_compared_and_what_is_wrong_is_said(app: AppTest) -> None:
-    def line(right: bool) -> bytes:
-        return (
-            b'{"doc_id": 0, "target": "0", "arguments": [["q", " yes"], ["q", " no"]], "acc": '
-            + (b"1.0" if right else b"0.0")
-            + b', "filtered_resps": [["-1", "True"], ["-2", "False"]], "doc_hash": "abc"}'
-        )
+    def lines(right: str) -> bytes:
+        rows = [
+            {"doc_id": place, "target": "0", "arguments": [["q", " yes"], ["q", " no"]], "acc": float(letter == "r"),
+             "filtered_resps": [["-1", "True"], ["-2", "False"]], "doc_hash": f"{place}"}
+            for place, letter in enumerate(right)
+        ]  # fmt: skip
+        return "\n".join(json.dumps(row) for row in rows).encode()
 
     opened(app, "models")
     app.segmented_control(key="models shown").set_value("From your lm-eval files").run()
     kind = "application/json"
-    app.file_uploader(key="files teacher").set_value([("samples_facts.jsonl", line(True), kind)])
+    app.file_uploader(key="files teacher").set_value([("samples_facts.jsonl", lines("rrrrrrww"), kind)])
     app.file_uploader(key="files student").set_value([("samples_facts.jsonl", b"no json", kind)])
     app.run()
     assert [("line 1" in error.value, "JSON" in error.value) for error in app.error] == [(True, True)]
-    app.file_uploader(key="files student").set_value([("samples_facts.jsonl", line(False), kind)])
+    app.file_uploader(key="files student").set_value([("samples_facts.jsonl", lines("rrrwwwwr"), kind)])
     app.run()
     assert not app.error
     assert not app.exception
-    assert plotted(app, "difference")["difference"].tolist()[0] == -1.0
+    assert plotted(app, "difference")["difference"].tolist()[0] == pytest.approx(-0.25)
+    counts = next(part.value for part in app.dataframe if "both are wrong" in part.value.columns)
+    assert counts.iloc[0].tolist() == ["samples_facts", 3, 1, 1, 3]
 
 
 def test_an_own_catalog_and_scenario_are_used_and_leave_with_the_session(
