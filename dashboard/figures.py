@@ -184,7 +184,7 @@ def frontier(
 
     Args:
         frame: name, x (USD), value, low, high (fractions), group (a look's name), on_frontier, evidence; x_low and
-            x_high where the cost is uncertain too.
+            x_high where the cost is uncertain too; frontier_probability where it is known.
         x_column: names the horizontal quantity, with its unit.
         looks, rest: of the models on sale, and of the others, which are not named.
         near: shows only the surroundings of the models on sale.
@@ -225,6 +225,8 @@ def frontier(
         alt.Tooltip("high:Q", title="high (95%)", format=".1%"),
         alt.Tooltip("evidence:N", title="quality is"),
     ]
+    if "frontier_probability" in frame:
+        tips.append(alt.Tooltip("frontier_probability:Q", title="probability of lying on the frontier", format=".0%"))
     told = _label_places(on_sale, _domain(shown))
     layers = [
         alt.Chart(shown[shown["on_frontier"]].sort_values("x"))
