@@ -34,10 +34,9 @@ def draw(found: Items, key: str) -> None:
     if row["question"]:
         st.code(row["question"], language=None, wrap_lines=True)
     sure = row["students_confidence"]
-    with st.container(horizontal=True):
-        st.metric("Right answer", row["right_answer"] or "–", border=True)
-        st.metric("The teacher's", row["teachers_answer"] or "–", border=True)
-        st.metric(
-            "The student's", row["students_answer"] or "–", f"sure by {sure:.0%}" if sure == sure else None,
-            delta_color="off", delta_arrow="off", border=True,
-        )  # fmt: skip
+    answers = [
+        f"right answer: {row['right_answer']}",
+        f"the teacher's: {row['teachers_answer']}",
+        f"the student's: {row['students_answer']}" + (f" (sure by {sure:.0%})" if sure == sure else ""),
+    ]
+    st.code("\n".join(answers), language=None, wrap_lines=True)

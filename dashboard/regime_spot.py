@@ -134,15 +134,18 @@ def spot(pair: Pair, readings: Sequence[Reading], thresholds: Thresholds) -> Spo
     """
     here, other = pair.with_entry.tables, pair.without.tables
     by_name = {reading.metric.name: _values(here, other, reading) for reading in readings}
-    keys = [key for key in by_name[FIGURES[0]] if all(by_name[name].get(key) is not None for name in FIGURES)]
-    if not keys:
+    found = tuple(filter(None, (_figures_of(by_name, key) for key in by_name[FIGURES[0]])))
+    if not found:
         raise InputError("regime", "", "no run with all figures", ", ".join(FIGURES), "choose a longer horizon")
-    research = by_name.get(RESEARCH, {})
-    found = tuple(
-        Figures(*(float(by_name[name][key] or 0.0) for name in FIGURES), research_change=research.get(key))
-        for key in keys
-    )
     return Spot(found, tuple(regime(figures, thresholds) for figures in found))
+
+
+def _figures_of(by_name: Mapping[str, Mapping[Run, float | None]], key: Run) -> Figures | None:
+    """The figures of one run; None where one is missing."""
+    student, largest, margin, prices = (by_name[name].get(key) for name in FIGURES)
+    if student is None or largest is None or margin is None or prices is None:
+        return None
+    return Figures(student, largest, margin, prices, by_name.get(RESEARCH, {}).get(key))
 
 
 def _values(

@@ -112,7 +112,7 @@ def draw_section(section: Section) -> None:
     for paragraph in section.text:
         st.caption(paragraph.replace("$", r"\$"))
     for picture in section.pictures:
-        session.show(picture.figure, f"run {picture.name}", table=False)
+        session.show(picture.figure, f"run {picture.name}")
     for table in section.tables:
         if table.title:
             st.markdown(f"**{table.title}**")
