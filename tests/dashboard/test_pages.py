@@ -14,7 +14,7 @@ from eval_run import write_run
 from regime_maps import write_map
 from streamlit.testing.v1 import AppTest
 
-from dashboard import lab_tables, regime_map
+from dashboard import lab_tables, regime_map, session
 from dashboard.load import Pair, expected
 from dashboard.regime_spot import readings_of_own, spot
 from evalsuite.analysis import read_run
@@ -30,22 +30,31 @@ WAIT_S = 60
 
 
 @pytest.fixture
-def app(data_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AppTest]:
-    import streamlit as st
-
+def app(data_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
     # What lies in the checkout's folder runs/ is no part of a test.
     place = tmp_path / "place"
     place.mkdir()
     monkeypatch.chdir(place)
-    st.cache_resource.clear()
+    # The server's worker processes are kept from test to test; what it read of the data is not.
+    for cached in (session.server_catalog, session.server_scenarios):
+        cached.clear()
     test = AppTest.from_file(str(APP), default_timeout=WAIT_S)
     test.session_state["control draws"] = 0.0
-    yield test
+    return test
+
+
+@pytest.fixture(scope="module", autouse=True)
+def end_the_workers() -> Iterator[None]:
+    import streamlit as st
+
+    yield
     st.cache_resource.clear()
 
 
-def opened(app: AppTest, page: str) -> AppTest:
-    app.run()
+def opened(app: AppTest, page: str, **state: str) -> AppTest:
+    """A page as the first that a session opens, some widgets set beforehand."""
+    for key, value in state.items():
+        app.session_state[key.replace("_", " ")] = value
     app.switch_page(f"views/{page}.py").run()
     assert not app.exception
     assert not app.error
@@ -71,8 +80,7 @@ def test_without_a_map_and_without_doses_the_pages_say_which_command_makes_them(
     assert regime_map.COMMAND in said(opened(app, "regimes"))
     assert "undercut sim sensitivity" in said(app)
     assert "undercut distill reproduce" in said(opened(app, "distillation"))
-    opened(app, "models")
-    app.segmented_control(key="models shown").set_value("Measured here").run()
+    opened(app, "models", models_shown="Measured here")
     assert "undercut eval run" in said(app)
 
 
@@ -146,8 +154,7 @@ def test_the_distillation_page_draws_the_measured_tables(app: AppTest, data_fold
 def test_the_models_page_shows_an_eval_run_item_by_item(app: AppTest, tmp_path: Path) -> None:
     (tmp_path / "place" / "runs").mkdir()
     folder = write_run(tmp_path / "place" / "runs" / "mine")
-    opened(app, "models")
-    app.segmented_control(key="models shown").set_value("Measured here").run()
+    opened(app, "models", models_shown="Measured here")
     assert not app.exception
     assert not app.error
     run = read_run(folder)
@@ -174,8 +181,7 @@ def test_uploaded_samples_are_compared_and_what_is_wrong_is_said(app: AppTest) -
         ]  # fmt: skip
         return "\n".join(json.dumps(row) for row in rows).encode()
 
-    opened(app, "models")
-    app.segmented_control(key="models shown").set_value("From your lm-eval files").run()
+    opened(app, "models", models_shown="From your lm-eval files")
     kind = "application/json"
     app.file_uploader(key="files teacher").set_value([("samples_facts.jsonl", lines("rrrrrrww"), kind)])
     app.file_uploader(key="files student").set_value([("samples_facts.jsonl", b"no json", kind)])
