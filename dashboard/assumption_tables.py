@@ -55,8 +55,8 @@ class Study:
 def find_studies(runs: Path = RUNS) -> list[Path]:
     """Folders that hold both tables: shipped ones first, then those of the working folder, the latest first.
 
-    A shipped pair may also lie as two files side by side, `NAME_tornado.parquet` and `NAME_flips.parquet`; then the path
-    is that of the first.
+    A shipped pair may also lie as two files side by side, `NAME_tornado.parquet` and `NAME_flips.parquet`; then the
+    path is that of the first.
     """
     shipped = data_dir() / "simulated"
     beside = [path for path in sorted(shipped.glob("*_tornado.parquet")) if _flips_beside(path).is_file()]

@@ -83,7 +83,7 @@ def over_time(
     scale = alt.Scale(type="log", nice=False, domain=_decades(frame)) if log else alt.Scale(zero=zero, nice=True)
     if limits is not None:
         scale = alt.Scale(nice=False, domain=list(limits.values))
-    ticks = {"values": _log_ticks(_decades(frame))} if log else {"tickCount": 4}
+    ticks = {"values": log_ticks(_decades(frame))} if log else {"tickCount": 4}
     y_axis = alt.Axis(format=AXIS[show], title=None, domain=False, ticks=False, labelPadding=6, **ticks)
     first, last = limits.months if limits else (float(frame["month"].min()), float(frame["month"].max()))
     since = "the release" if event else "the start"
@@ -351,7 +351,7 @@ def _decades(frame: pd.DataFrame) -> list[float]:
     return [float(positive["value"].min()) / 1.6, float(positive["high"].max()) * 1.1]
 
 
-def _log_ticks(domain: list[float]) -> list[float]:
+def log_ticks(domain: list[float]) -> list[float]:
     """1, 3, 10, 30 and so on within the limits."""
     steps = [step * 10.0**power for power in range(-9, 10) for step in (1.0, 3.0)]
     return [round(step, 12) for step in steps if domain[0] <= step <= domain[1]]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dashboard.figures import FINE, Figure, chart_title, legend_columns, pandas_frame
+from dashboard.figures import FINE, Figure, chart_title, legend_columns, log_ticks, pandas_frame
 from dashboard.lab_tables import ABOVE, BELOW, TRUTH_KL, Outcome
 from dashboard.theme import BLUE_ON_BOTH, GREY, RULE_COLOUR, STUDENT_COLOUR, VERMILLION, looks
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 HEIGHT_PX = 440
+Decades = tuple[float, float]
 ROW_PX = 34
 FRAME_PX = 110
 MARKS = (
@@ -22,6 +23,9 @@ MARKS = (
 )  # fmt: skip
 DOSE_TICKS = (0, 12_500, 25_000, 50_000, 100_000, 200_000, 400_000, 800_000)
 BEND_TOKENS = 10_000  # the axis is straight below it and logarithmic above, so that a dose of 0 has a place
+# Vega writes several SI prefixes on one axis alike, so the labels are written here.
+THOUSANDS = "datum.value < 1000 ? format(datum.value, 'd') : format(datum.value / 1000, '~g') + 'k'"
+BILLIONS = "format(datum.value / 1e9, '~g') + ' bn'"
 AXES = {"percent": ".0%", "plain": ".3~g"}
 TEACHER = "the teacher itself"
 
@@ -44,7 +48,7 @@ def doses(points: pd.DataFrame, lines: pd.DataFrame, outcome: Outcome, teacher: 
         "tokens:Q",
         scale=alt.Scale(type="symlog", constant=BEND_TOKENS, domain=[0, most * 1.08 + 1], nice=False),
         axis=alt.Axis(
-            title="tokens bought of the teacher (logarithmic)", format="~s", grid=False,
+            title="tokens bought of the teacher (logarithmic)", labelExpr=THOUSANDS, grid=False,
             values=[tick for tick in DOSE_TICKS if tick <= most * 1.08 + 1], ticks=False, labelPadding=6,
         ),
     )  # fmt: skip
@@ -94,21 +98,19 @@ def worlds(points: pd.DataFrame, outcome: Outcome, key: str, teacher: float) -> 
             labelPadding=6,
         ),
     )  # fmt: skip
-    log = key == TRUTH_KL
-    y = _up("value", outcome, log)
+    decades = _decades(points, teacher) if key == TRUTH_KL else None
+    y = _up("value", outcome, decades)
     layers = [
-        *_teacher_rule(teacher, outcome, float(asked[-1]), log),
+        *_teacher_rule(teacher, outcome, float(asked[-1]), decades),
         alt.Chart(points).mark_line(strokeWidth=1.6, opacity=0.8).encode(
             x=x, y=y, color=colour, strokeDash=_dash(names)
         ),
-        *_marks(points, x, outcome, colour, shape, "queries", "answers bought", ",d", log),
+        *_marks(points, x, outcome, colour, shape, "queries", "answers bought", ",d", decades),
     ]  # fmt: skip
     last = points[points["queries"] == asked[-1]].sort_values("value")
     said = "; ".join(f"{row['name']} {_plain(row['value'], outcome)}" for row in last.to_dict("records"))
     chart = alt.layer(*layers).properties(height=HEIGHT_PX, title=chart_title(outcome.title, outcome.unit))
-    alt_text = (
-        f"{outcome.title} by answers bought. With {asked[-1]:,}: {said}; {TEACHER}: {_plain(teacher, outcome)}."
-    )
+    alt_text = f"{outcome.title} by answers bought. With {asked[-1]:,}: {said}; {TEACHER}: {_plain(teacher, outcome)}."
     return Figure(chart.configure_view(strokeWidth=0), alt_text, points)
 
 
@@ -123,7 +125,9 @@ def judges(points: pd.DataFrame, title: str) -> Figure:
 
     order = list(points["name"])
     ends = [min(float(points["low"].min()), 0.0) - 0.02, max(float(points["high"].max()), 0.0) + 0.04]
-    y = alt.Y("name:N", sort=order, axis=alt.Axis(title=None, ticks=False, domain=False, labelLimit=190, labelPadding=6))
+    y = alt.Y(
+        "name:N", sort=order, axis=alt.Axis(title=None, ticks=False, domain=False, labelLimit=190, labelPadding=6)
+    )
     scale = alt.Scale(domain=ends, nice=False)
     axis = alt.Axis(format="+.0%", title=None, tickCount=5, ticks=False, domain=False, labelPadding=6)
     tips = [
@@ -144,7 +148,8 @@ def judges(points: pd.DataFrame, title: str) -> Figure:
     ]
     unit = "percentage points less the teacher, 95% intervals"
     said = "; ".join(
-        f"{row['name']} {row['value']:+.1%} ({row['low']:+.1%} to {row['high']:+.1%})" for row in points.to_dict("records")
+        f"{row['name']} {row['value']:+.1%} ({row['low']:+.1%} to {row['high']:+.1%})"
+        for row in points.to_dict("records")
     )
     chart = (
         alt.layer(*layers)
@@ -172,7 +177,7 @@ def scaling(points: pd.DataFrame, title: str) -> Figure:
         alt.Chart(points).mark_point(filled=True, size=32, opacity=0.75).encode(
             x=alt.X(
                 "tokens:Q", scale=alt.Scale(type="log", nice=False),
-                axis=alt.Axis(title="training tokens (logarithmic)", format="~s", grid=False,
+                axis=alt.Axis(title="training tokens (logarithmic)", labelExpr=BILLIONS, grid=False,
                               tickCount=5, ticks=False, labelPadding=6),
             ),
             y=alt.Y("value:Q", axis=alt.Axis(title=None, domain=False, ticks=False, tickCount=5, labelPadding=6)),
@@ -200,7 +205,13 @@ def _by_name(names: list[str]) -> tuple[Any, Any]:
     import altair as alt
 
     legend = alt.Legend(
-        title=None, orient="bottom", columns=legend_columns(names), labelLimit=300, symbolOpacity=1, symbolSize=90
+        title=None,
+        orient="bottom",
+        columns=legend_columns(names),
+        labelLimit=300,
+        symbolOpacity=1,
+        symbolSize=90,
+        symbolStrokeWidth=0,
     )
     told = looks(names, "", "")
     colours = [look.colour for look in told]
@@ -218,17 +229,24 @@ def _dash(names: list[str]) -> Any:
     return alt.StrokeDash("name:N", scale=alt.Scale(domain=names, range=dashes), legend=None)
 
 
-def _up(column: str, outcome: Outcome, log: bool = False) -> Any:
+def _decades(points: pd.DataFrame, teacher: float) -> Decades:
+    """The ends of a logarithmic axis that holds every interval and the teacher, with room for names."""
+    return min(float(points["low"].min()), teacher) / 1.6, max(float(points["high"].max()), teacher) * 1.3
+
+
+def _up(column: str, outcome: Outcome, decades: Decades | None = None) -> Any:
     import altair as alt
 
-    scale = alt.Scale(type="log", nice=True) if log else alt.Scale(zero=False, nice=True)
-    axis = alt.Axis(format=AXES[outcome.show], title=None, domain=False, ticks=False, tickCount=5, labelPadding=6)
+    scale, ticks = alt.Scale(zero=False, nice=True), dict[str, Any](tickCount=5)
+    if decades is not None:
+        scale, ticks = alt.Scale(type="log", domain=list(decades), nice=False), {"values": log_ticks(list(decades))}
+    axis = alt.Axis(format=AXES[outcome.show], title=None, domain=False, ticks=False, labelPadding=6, **ticks)
     return alt.Y(f"{column}:Q", scale=scale, axis=axis)
 
 
 def _marks(
     points: pd.DataFrame, x: Any, outcome: Outcome, colour: Any, shape: Any, dose: str, dose_title: str,
-    dose_format: str, log: bool = False,
+    dose_format: str, decades: Decades | None = None,
 ) -> list[Any]:  # fmt: skip
     """The measured marks over their ends."""
     import altair as alt
@@ -244,18 +262,18 @@ def _marks(
     return [
         alt.Chart(points)
         .mark_rule(strokeWidth=1.6, opacity=0.6)
-        .encode(x=x, y=_up("low", outcome, log), y2="high:Q", color=colour),
+        .encode(x=x, y=_up("low", outcome, decades), y2="high:Q", color=colour),
         alt.Chart(points)
         .mark_point(filled=True, size=80, opacity=1)
-        .encode(x=x, y=_up("value", outcome, log), color=colour, shape=shape, tooltip=tips),
+        .encode(x=x, y=_up("value", outcome, decades), color=colour, shape=shape, tooltip=tips),
     ]
 
 
-def _teacher_rule(teacher: float, outcome: Outcome, at: float, log: bool = False) -> list[Any]:
+def _teacher_rule(teacher: float, outcome: Outcome, at: float, decades: Decades | None = None) -> list[Any]:
     import altair as alt
 
     rule = pandas_frame([{"value": teacher, "name": TEACHER, "at": at}])
-    y = _up("value", outcome, log)
+    y = _up("value", outcome, decades)
     return [
         alt.Chart(rule).mark_rule(color=GREY, strokeDash=[6, 4], strokeWidth=1.4).encode(y=y),
         alt.Chart(rule)

@@ -132,7 +132,7 @@ def dose_points(doses: pd.DataFrame, outcome: str) -> pd.DataFrame:
 
 
 def at_one_dose(points: pd.DataFrame) -> pd.DataFrame:
-    """The rows of the largest dose at which at least two ways to make a student were measured; none where there is none.
+    """The rows of the largest dose at which two ways to make a student were measured; none where there is none.
 
     Args:
         points: of `dose_points`.
@@ -236,7 +236,7 @@ def judge_points(judges: pd.DataFrame) -> pd.DataFrame:
 
 
 def scaling_points(published: pd.DataFrame) -> pd.DataFrame:
-    """Published runs: tokens, loss above the teacher's (nats a token), the law's value of it, and which side it is on."""
+    """Published runs: tokens, loss above the teacher's (nats a token), the law's value of it, and its side."""
     excess = published["student_loss_nats"] - published["teacher_loss_nats"]
     law = DISTILLED.loss_nats(
         published["student_params"].to_numpy(dtype=float),

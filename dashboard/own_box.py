@@ -1,4 +1,4 @@
-"""A session's own catalog and scenario: uploaded, shown, removed. Widgets; what is uploaded lives in the session alone."""
+"""A session's own catalog and scenario: uploaded, shown, removed. Widgets; they live in the session alone."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ MOST_TOLD = 20
 def draw() -> None:
     """Both uploads side by side, and what came of the last one."""
     st.caption(
-        "Only data is read, nothing is executed, and nothing is kept beyond this session: it ends with the page. A table "
-        f"may have {uploads.LARGEST_CATALOG_BYTES // 2**20} MB, a scenario 1 MB."
+        "Only data is read, nothing is executed, and nothing is kept beyond this session: it ends with the page. A "
+        f"table may have {uploads.LARGEST_CATALOG_BYTES // 2**20} MB, a scenario 1 MB."
     )
     left, right = st.columns(2, gap="large")
     with left:
@@ -58,7 +58,7 @@ def take_catalog() -> None:
 
 
 def take_scenario() -> None:
-    """Put the uploaded scenario into the session, if it is one that the pages can ask, and let the rails start from it."""
+    """Put the uploaded scenario into the session, if the pages can ask it, and let the rails start from it."""
     file = st.session_state[SCENARIO_FILE]
     if file is None:
         return

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from dashboard.assumption_figures import COLOURS
 from dashboard.figures import Figure, chart_title, pandas_frame
-from dashboard.regime_map import SURE, names_at
+from dashboard.regime_map import FIRM, names_at
 from dashboard.theme import VERMILLION
 from sim.study.regimes import COEXISTENCE, COMMODITISED, NO_FOOTHOLD, REGIMES, STARVED, WAR, WINNER
 
@@ -26,7 +26,7 @@ LOG_TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
 def field(
     cells: pd.DataFrame, fine: pd.DataFrame, own: tuple[float, float] | None, title: str, own_name: str
 ) -> Figure:
-    """The map: colour and mark are the regime, paleness and a filled mark its doubt, the large dot the own student.
+    """The map: colour and mark are the regime, faintness and a dark mark its doubt, the large dot the own student.
 
     Args:
         cells: that were run, conforming to `sim.study.regimes.REGIME_MAP`.
@@ -38,7 +38,9 @@ def field(
     import altair as alt
 
     present = [name for name in REGIMES if name in {*fine["regime"], *cells["regime"]}]
-    legend = alt.Legend(title=None, orient="bottom", columns=2, labelLimit=180, symbolSize=110, symbolOpacity=1)
+    legend = alt.Legend(
+        title=None, orient="bottom", columns=2, labelLimit=180, symbolSize=110, symbolOpacity=1, symbolStrokeWidth=0
+    )
     colour = alt.Color(
         "regime:N", scale=alt.Scale(domain=present, range=[COLOURS[name] for name in present]), legend=legend
     )
@@ -60,21 +62,25 @@ def field(
         )
         .add_params(clicked)
     )  # fmt: skip
-    told = cells.assign(agree=cells["certainty"] >= SURE, made="run")
+    told = cells.assign(agree=cells["certainty"] >= FIRM, made="run")
     marks = [
         alt.Chart(told[told["agree"] == agree])
-        .mark_point(filled=True, size=34, opacity=1, fill=fill, stroke=stroke, strokeWidth=1)
+        .mark_point(filled=True, size=46, opacity=1, fill=fill, stroke=stroke, strokeWidth=1)
         .encode(x=at_x, y=at_y, shape=shape, tooltip=_tips())
         for agree, fill, stroke in ((True, PAPER, INK), (False, INK, PAPER))
     ]
-    named = alt.Chart(names_at(fine)).encode(x=at_x, y=at_y, text="regime:N")
+    names = names_at(fine, own)
     text = {"fontSize": 13, "fontWeight": "bold", "dy": -13}
     layers: list[Any] = [
         ground,
         *marks,
-        named.mark_text(**text, stroke=INK, strokeWidth=3, strokeJoin="round", opacity=0.75),
-        named.mark_text(**text, color=PAPER),
     ]
+    for align, part in names.groupby("align", sort=True):
+        named = alt.Chart(part).encode(x=at_x, y=at_y, text="regime:N")
+        layers += [
+            named.mark_text(**text, align=align, stroke=INK, strokeWidth=3, strokeJoin="round", opacity=0.75),
+            named.mark_text(**text, align=align, color=PAPER),
+        ]
     if own is not None:
         dot = alt.Chart(
             pandas_frame([{"name": own_name, "quality_ratio": own[0], "cost_ratio": own[1]}])
@@ -98,7 +104,7 @@ def field(
         alt.layer(*layers)
         .properties(
             height=MAP_HEIGHT_PX,
-            title=chart_title(title, "paler, dark marks: draws disagree"),
+            title=chart_title(title, "faint, dark marks: draws disagree"),
         )
         .configure_view(strokeWidth=0)
     )

@@ -48,7 +48,8 @@ STEPS = 4  # of the finer grid between two cells that were run
 RUN, INTERPOLATED = "run", "interpolated"
 READ_OFF = ("student_share_of_tokens", "largest_share_of_dollars", "change_of_margin", "change_of_price")
 EDGES = ("quality_low", "quality_high", "cost_low", "cost_high")
-SURE = 1.0 - 1e-9
+SURE, FIRM = 1.0 - 1e-9, 0.8 - 1e-9  # all draws agree; at least four in five do
+EDGE_CELLS = 4  # of the finer grid, within which a name begins at its cell and does not stand over it
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ class RegimeMap:
         raw = self.manifest.settings.get("sweep")
         if not isinstance(raw, Mapping):
             raise InputError(
-                str(self.path.with_suffix(".json")), "settings.sweep", type(raw).__name__, "the sweep that made the map",
+                str(self.path.with_suffix(".json")), "settings.sweep", type(raw).__name__, "the sweep that made it",
                 f"make the map again: {COMMAND}",
             )  # fmt: skip
         plan = parse_plan(raw, str(self.path.with_suffix(".json")), self.path.parent)
@@ -128,7 +129,7 @@ def read_map(path: Path) -> RegimeMap:
         manifest = Manifest(**raw)
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise InputError(
-            str(beside), "", f"no readable manifest ({type(error).__name__})", "the manifest that was written with the map",
+            str(beside), "", f"no readable manifest ({type(error).__name__})", "the manifest written with the map",
             f"make the map again: {COMMAND}",
         ) from error  # fmt: skip
     return RegimeMap(path, cells, manifest)
@@ -180,32 +181,43 @@ def finer(cells: pd.DataFrame, steps: int = STEPS) -> pd.DataFrame:
     return frame[whole.ravel()].reset_index(drop=True)
 
 
-def names_at(fine: pd.DataFrame, least_share: float = 0.04) -> pd.DataFrame:
+def names_at(fine: pd.DataFrame, taken: tuple[float, float] | None = None, least_share: float = 0.04) -> pd.DataFrame:
     """Where each regime's name is written: its fine cell that is furthest from other regimes and from the map's edge.
 
     Args:
         fine: of `finer`.
+        taken: quality and cost at which something else stands.
         least_share: of the fine cells, below which a regime's name finds no room.
+
+    Returns:
+        regime, the axes, and `align`: left or right for a name that begins or ends at its cell, near an edge.
     """
     import pandas as pd
 
-    columns = [np.unique(fine[axis], return_inverse=True)[1] for axis in AXES]
+    grids, columns = zip(*(np.unique(fine[axis], return_inverse=True) for axis in AXES), strict=True)
     places = np.column_stack(columns).astype(float)
     ends = places.max(axis=0)
+    wide = np.array([0.5, 2.0])  # a name is wide and low
+    other = None if taken is None else [np.interp(taken[place], grids[place], np.arange(len(grids[place])))
+                                        for place in (0, 1)]  # fmt: skip
     rows = []
     for name in REGIMES:
         mine = (fine["regime"] == name).to_numpy()
         if mine.sum() < least_share * len(fine) or not mine.any():
             continue
         inside, outside = places[mine], places[~mine]
-        room = np.minimum(inside[:, 0] + 1, ends[0] - inside[:, 0] + 1) / 2.0  # a name is wide
-        room = np.minimum(room, np.minimum(inside[:, 1] + 1, ends[1] - inside[:, 1] + 1) * 2.0)
+        room = (np.minimum(inside, ends - inside) + 1.0) * wide
         if len(outside):
-            apart = np.abs(inside[:, None, :] - outside[None, :, :]) * np.array([0.5, 2.0])
-            room = np.minimum(room, apart.max(axis=2).min(axis=1))
-        best = fine[mine].iloc[int(room.argmax())]
-        rows.append({"regime": name, AXES[0]: best[AXES[0]], AXES[1]: best[AXES[1]]})
-    return pd.DataFrame(rows, columns=["regime", *AXES])
+            apart = np.abs(inside[:, None, :] - outside[None, :, :]) * wide
+            room = np.minimum(room, apart.max(axis=2).min(axis=1)[:, None])
+        if other is not None:
+            room = np.minimum(room, (np.abs(inside - np.array(other)) * wide).max(axis=1)[:, None])
+        best = int(room.min(axis=1).argmax())
+        across = inside[best, 0]
+        align = "left" if across < EDGE_CELLS else "right" if ends[0] - across < EDGE_CELLS else "center"
+        cell = fine[mine].iloc[best]
+        rows.append({"regime": name, AXES[0]: cell[AXES[0]], AXES[1]: cell[AXES[1]], "align": align})
+    return pd.DataFrame(rows, columns=["regime", *AXES, "align"])
 
 
 def rules(cells: pd.DataFrame, thresholds: Thresholds = THRESHOLDS) -> pd.DataFrame:
@@ -226,16 +238,17 @@ def rules(cells: pd.DataFrame, thresholds: Thresholds = THRESHOLDS) -> pd.DataFr
              f"{percent(thresholds.war_fall)} below those without the entry",
         COEXISTENCE: "none of these",
     }  # fmt: skip
-    counts, sure = cells["regime"].value_counts(), cells[cells["certainty"] >= SURE]["regime"].value_counts()
+    counts, firm = cells["regime"].value_counts(), cells[cells["certainty"] >= FIRM]["regime"].value_counts()
     evaluated = bool(cells["research_evaluated"].any())
     return pd.DataFrame(
         [
             {
                 "order": place,
                 "regime": name,
-                "holds where": said[name] + ("" if name != STARVED or evaluated else " (not evaluated: nobody decides)"),
+                "holds where": said[name]
+                + ("" if name != STARVED or evaluated else " (not evaluated: nobody decides)"),
                 "cells": int(counts.get(name, 0)),
-                "in which all draws agree": int(sure.get(name, 0)),
+                "four in five draws agree in": int(firm.get(name, 0)),
             }
             for place, name in enumerate(REGIMES, start=1)
         ]
@@ -245,15 +258,15 @@ def rules(cells: pd.DataFrame, thresholds: Thresholds = THRESHOLDS) -> pd.DataFr
 def doubt(cells: pd.DataFrame) -> str:
     """How sure the borders are, in a sentence or two."""
     unsure = cells[cells["certainty"] < SURE]
-    draws = int(cells["runs"].max())
+    draws, firm = int(cells["runs"].max()), int((cells["certainty"] >= FIRM).sum())
     said = f"In {len(cells) - len(unsure)} of {len(cells)} cells all {draws} runs are in one regime"
     if unsure.empty:
         return f"{said}."
     worst = unsure.sort_values("certainty", kind="stable").iloc[0]
     second = max((name for name in REGIMES if name != worst["regime"]), key=lambda name: worst[share_column(name)])
     return (
-        f"{said}; in {len(unsure)} they disagree, most at {worst['quality_ratio']:.2f} of the quality and "
-        f"{worst['cost_ratio']:.2g} of the cost: {worst['regime']} in {percent(worst['certainty'])}, {second} in "
+        f"{said}, in {firm} at least four in five are. They disagree most at {worst['quality_ratio']:.2f} of the "
+        f"quality and {worst['cost_ratio']:.2g} of the cost: {worst['regime']} in {percent(worst['certainty'])}, {second} in "
         f"{percent(worst[share_column(second)])} of the runs."
     )
 

@@ -76,10 +76,14 @@ def read_own_scenario(name: str, content: bytes, taken: Collection[str], catalog
     scenario = parse_scenario(parse_yaml(text, name), name)
     problems: list[InputError] = []
     if scenario.name in taken:
-        problems.append(InputError(name, "name", scenario.name, "a name that is not taken", "give it a name of its own"))
+        problems.append(
+            InputError(name, "name", scenario.name, "a name that is not taken", "give it a name of its own")
+        )
     known = set(catalog.models)
     problems += [
-        InputError(name, f"models: {model.name}", model.catalog, "a model of the catalog", "upload a catalog with it first")
+        InputError(
+            name, f"models: {model.name}", model.catalog, "a model of the catalog", "upload a catalog with it first"
+        )
         for model in scenario.models
         if isinstance(model, CatalogModel) and model.catalog not in known
     ]
@@ -119,7 +123,7 @@ def _csv(name: str, content: bytes) -> pd.DataFrame:
     import pandas as pd
 
     try:
-        return pd.read_csv(io.BytesIO(content), nrows=MOST_ROWS + 1, float_precision="round_trip")
+        return pd.read_csv(io.BytesIO(content), nrows=MOST_ROWS + 1)
     except (ValueError, UnicodeDecodeError, OSError) as error:
         raise _unreadable(name, "CSV in UTF-8", error) from error
 

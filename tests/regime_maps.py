@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from sim.shared.catalog import Catalog
 from sim.study.plan import load_plan
 from sim.study.regimes import write_regime_map
 from sim.study.sweep import run_sweep
+
+SHIPPED = Path(__file__).resolve().parents[1] / "data"
 
 
 def raw_map(scenario: str, teacher: str = "best", draws: int = 2) -> dict[str, Any]:
@@ -56,6 +59,8 @@ def write_map(data: Path, folder: Path, scenario: str, catalog: Catalog) -> pd.D
         catalog: its models.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    # Part of the key under which points are kept.
+    shutil.copy(SHIPPED / "hardware.csv", data / "hardware.csv")
     (folder / "small_map.yaml").write_text(yaml.safe_dump(raw_map(scenario)))
     plan = load_plan(folder / "small_map.yaml")
     run_sweep(plan, catalog, InThisProcess(), folder / "out", "undercut sim regimes small_map.yaml")

@@ -1,4 +1,4 @@
-"""Distillation: what a student is worth for what was bought of its teacher, by method and judge; and what is not known."""
+"""Distillation: what a student is worth for what was bought of its teacher, by method and judge, and what lacks."""
 
 from __future__ import annotations
 
@@ -33,7 +33,9 @@ def doses_section(lab: Lab) -> None:
     one = lab_tables.at_one_dose(points)
     if len(one):
         ranked = "; ".join(f"**{row['name']}** {shown(row['value'], said)}" for row in one.to_dict("records"))
-        st.markdown(f"With {one['tokens'].iloc[0]:,.0f} tokens bought, the largest dose that can be compared: {ranked}.")
+        st.markdown(
+            f"With {one['tokens'].iloc[0]:,.0f} tokens bought, the largest dose that can be compared: {ranked}."
+        )
     teacher = lab_tables.teachers_own(lab.doses, said)
     session.show(lab_charts.doses(points, lines, said, teacher), f"doses {outcome}")
     st.caption(interval_note(points, lines, outcome))
@@ -104,18 +106,17 @@ def worlds_section(lab: Lab) -> None:
         st.markdown(f"No small world is measured here yet. This measures: `{WORLDS}`")
         return
     there = list(dict.fromkeys(lab.worlds["world"]))
-    with st.container(horizontal=True):
-        world = there[0]
-        if len(there) > 1:
-            world = str(st.selectbox("World", there, format_func=lambda name: WORLD_TITLES.get(name, name), key="world"))
-        mine = lab.worlds[lab.worlds["world"] == world]
-        known = [name for name in (TRUTH_KL, SAMPLED) if mine[name].notna().any()]
-        key = str(
-            st.segmented_control(
-                "Outcome", known, default=known[0], required=True, key=f"world outcome {world}",
-                format_func=lambda name: WORLD_OUTCOMES[name].title, label_visibility="collapsed",
-            )
-        )  # fmt: skip
+    world = there[0]
+    if len(there) > 1:
+        world = str(st.selectbox("World", there, format_func=lambda name: WORLD_TITLES.get(name, name), key="world"))
+    mine = lab.worlds[lab.worlds["world"] == world]
+    known = [name for name in (TRUTH_KL, SAMPLED) if mine[name].notna().any()]
+    key = str(
+        st.segmented_control(
+            "Outcome", known, default=known[0], required=True, key=f"world outcome {world}",
+            format_func=lambda name: WORLD_OUTCOMES[name].title, label_visibility="collapsed",
+        )
+    )  # fmt: skip
     outcome = WORLD_OUTCOMES[key]
     points = lab_tables.world_points(lab.worlds, world, key)
     session.show(
@@ -124,9 +125,9 @@ def worlds_section(lab: Lab) -> None:
     seeds = sorted(set(points["seeds"]))
     bars = "95% intervals over questions, of all seeds together" if key == SAMPLED else "least and largest of the seeds"
     st.caption(
-        f"{WORLD_TITLES.get(world, world)}: {int(mine['student_params'].iloc[0]):,} parameters, every student trained on "
-        f"as many tokens; seeds: {', '.join(map(str, seeds))}. Bars: {bars}. Equal answers are not equal prices: who asks "
-        "for probabilities pays for reading too; `paid_usd` in the table says what."
+        f"{WORLD_TITLES.get(world, world)}: {int(mine['student_params'].iloc[0]):,} parameters, all trained on "
+        f"as many tokens; seeds: {', '.join(map(str, seeds))}. Bars: {bars}. Equal answers are not equal prices: who "
+        "asks for probabilities pays for reading too; `paid_usd` in the table says what."
     )
     others = [WORLD_TITLES[name] for name in WORLD_TITLES if name not in there]
     if others:
@@ -144,8 +145,8 @@ def judges_section(lab: Lab) -> None:
     session.show(lab_charts.judges(points, "Right answers after the training"), "judges")
     seeds = int(points["seeds"].max())
     st.caption(
-        f"Countdown, {int(lab.judges['items'].iloc[0]):,} held-out problems; the distance from the teacher is paired by "
-        f"problem. {seeds} seed{'s' if seeds > 1 else ''}: the intervals are over problems and say nothing of other seeds."
+        f"Countdown, {int(lab.judges['items'].iloc[0]):,} held-out problems; the distance from the teacher is paired "
+        f"by problem. {seeds} seed{'s' if seeds > 1 else ''}: the intervals are over problems, not over seeds."
     )
     if len(first):
         row = first.iloc[0]
@@ -189,8 +190,8 @@ def published_section(lab: Lab) -> None:
     )
     st.caption(
         "Cited, not measured here: 143 million to 1.8 billion parameters; no intervals are published. The law that "
-        "scenarios may use is fitted to them and cannot express a student at or below its teacher's loss; hover for its "
-        "value. `undercut distill scaling` repeats the fit."
+        "scenarios may use is fitted to them and cannot express a student at or below its teacher's loss; hover for "
+        "its value. `undercut distill scaling` repeats the fit."
     )
 
 

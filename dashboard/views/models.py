@@ -71,7 +71,8 @@ def measured_section() -> None:
     runs = eval_runs.find_eval_runs(own)
     if not runs:
         st.markdown(
-            f"No eval run is here. The page Run starts one, or this does, and this page then shows it: `{eval_runs.COMMAND}`"
+            "No eval run is here. The page Run starts one, or this does, and this page then shows it: "
+            f"`{eval_runs.COMMAND}`"
         )
         catalogued_section()
         return

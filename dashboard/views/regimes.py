@@ -18,10 +18,10 @@ CHART_KEY, ASKED_KEY = "regime map", "regime asked"
 QUALITY_KEY, COST_KEY = "regime quality", "regime cost"
 FIRST = (0.95, 0.1)  # the question that the dashboard opens with
 FIGURE_TITLES = {
-    "student_share": "Student's share of tokens",
-    "largest_share": "Largest share of dollars",
-    "margin_change": "Market's margin, changed by the entry",
-    "price_change": "Posted prices, changed by the entry",
+    "student_share": "Student's tokens",
+    "largest_share": "Largest dollar share",
+    "margin_change": "Margin, change",
+    "price_change": "Posted prices, change",
 }
 
 
@@ -73,7 +73,7 @@ def figures_table(here: Spot) -> None:
             {
                 "figure": title,
                 "mean": labels.percent(here.mean(name), signed),
-                "lowest and highest draw": f"{labels.percent(low, signed)} to {labels.percent(high, signed)}",
+                "draws": f"{labels.percent(low, signed)} to {labels.percent(high, signed)}",
             }
         )
     st.dataframe(pd.DataFrame(rows), hide_index=True)
@@ -123,8 +123,8 @@ def exact_box(context: Context, found: RegimeMap) -> None:
         wanted = question(scenario, session.catalog(), plan.sweep.seed, found.draws)
         here = spot(PairedRuns(session.runs(), wanted).pair(found.draws), readings_of_map(plan), found.thresholds)
     st.markdown(
-        f"At {labels.percent(asked[0])} of the quality and {labels.percent(asked[1])} of the cost: **{here.regime}**, in "
-        f"{here.regimes.count(here.regime)} of {len(here.regimes)} draws."
+        f"At {labels.percent(asked[0])} of the quality and {labels.percent(asked[1])} of the cost: **{here.regime}**, "
+        f"in {here.regimes.count(here.regime)} of {len(here.regimes)} draws."
     )
     figures_table(here)
 
@@ -163,7 +163,9 @@ def map_section(context: Context) -> None:
         own_box(context, found, place)
         exact_box(context, found)
     st.subheader("The rules, tried from top to bottom", anchor=False)
-    st.caption("Conventions, none estimated. Nothing on the map is measured: the market's tastes and tasks are assumed.")
+    st.caption(
+        "Conventions, none estimated. Nothing on the map is measured: the market's tastes and tasks are assumed."
+    )
     st.dataframe(regime_map.rules(found.cells, found.thresholds), hide_index=True)
     made = found.manifest
     earlier = made.settings.get("code") != code_key()

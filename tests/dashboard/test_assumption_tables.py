@@ -17,7 +17,10 @@ from sim.study.sensitivity import TORNADO
 
 
 def tornado() -> pd.DataFrame:
-    rows = [("share", "cost", 0.5, 1.0, 1.5, 0.6, 0.4, 0.1, 0.5), ("profit", "cost", 0.5, 1.0, 1.5, None, 0.4, 0.1, None)]
+    rows = [
+        ("share", "cost", 0.5, 1.0, 1.5, 0.6, 0.4, 0.1, 0.5),
+        ("profit", "cost", 0.5, 1.0, 1.5, None, 0.4, 0.1, None),
+    ]
     return TORNADO.conform(pd.DataFrame(rows, columns=TORNADO.column_names), "tornado")
 
 
@@ -66,5 +69,5 @@ def test_flips_are_told_nearest_first_with_both_sides() -> None:
 def test_tables_of_another_kind_are_refused(tmp_path: Path) -> None:
     folder = write_study(tmp_path / "a")
     write_parquet(pd.DataFrame({"metric": ["x"]}), folder / "tornado.parquet")
-    with pytest.raises(InputErrors, match="tornado.parquet"):
+    with pytest.raises(InputErrors, match=r"tornado\.parquet"):
         assumption_tables.read_study(folder)

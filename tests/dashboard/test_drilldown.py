@@ -12,9 +12,9 @@ from eval_run import write_run
 
 from dashboard import drilldown, eval_runs, lm_eval_file
 from dashboard.drilldown import BOTH_RIGHT, BOTH_WRONG, STUDENT_ALONE, TEACHER_ALONE
+from dashboard.findings import read_findings
 from dashboard.page_frames import frame_of
 from dashboard.report import report_page
-from dashboard.findings import read_findings
 from evalsuite.analysis import read_run
 from sim.shared.errors import InputError, InputErrors
 
@@ -98,7 +98,9 @@ def test_lm_evals_files_give_the_same_table_as_a_run() -> None:
     assert found.frame["verdict"].tolist() == [BOTH_RIGHT, TEACHER_ALONE]
     assert found.frame["question"].tolist() == ["question 0", "question 1"]
     assert found.frame["students_answer"].tolist() == ["yes", "no"]
-    assert found.frame["students_confidence"].tolist() == pytest.approx([1 / (1 + math.exp(-1)), 1 / (1 + math.exp(-2))])
+    assert found.frame["students_confidence"].tolist() == pytest.approx(
+        [1 / (1 + math.exp(-1)), 1 / (1 + math.exp(-2))]
+    )
 
 
 def test_a_results_file_with_samples_and_a_written_answer_are_read_too() -> None:

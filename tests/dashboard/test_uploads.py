@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import pickle
-from pathlib import Path
 
 import pytest
 
@@ -99,9 +98,7 @@ def test_nothing_in_a_scenario_is_executed(content: bytes, said: str, small_cata
         uploads.read_own_scenario("a.yaml", content, [], small_catalog)
 
 
-def test_a_scenario_without_a_student_is_refused(
-    small_scenario: Scenario, small_catalog: Catalog, tmp_path: Path
-) -> None:
-    alone = small_scenario.without_entry("student")
+def test_a_scenario_without_a_student_is_refused(small_scenario: Scenario, small_catalog: Catalog) -> None:
+    alone = small_scenario.model_copy(update={"entrant": None})
     with pytest.raises(InputError, match="entrant"):
         uploads.read_own_scenario("a.yaml", own(alone), [], small_catalog)
