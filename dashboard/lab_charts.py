@@ -21,6 +21,7 @@ FRAME_PX = 110
 MARKS = (
     "circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right", "triangle-left",
 )  # fmt: skip
+SCALING_TICKS = (1e9, 2e9, 5e9, 1e10, 2e10, 5e10, 1e11, 2e11, 5e11)
 DOSE_TICKS = (0, 12_500, 25_000, 50_000, 100_000, 200_000, 400_000, 800_000)
 BEND_TOKENS = 10_000  # the axis is straight below it and logarithmic above, so that a dose of 0 has a place
 # Vega writes several SI prefixes on one axis alike, so the labels are written here.
@@ -177,8 +178,8 @@ def scaling(points: pd.DataFrame, title: str) -> Figure:
         alt.Chart(points).mark_point(filled=True, size=32, opacity=0.75).encode(
             x=alt.X(
                 "tokens:Q", scale=alt.Scale(type="log", nice=False),
-                axis=alt.Axis(title="training tokens (logarithmic)", labelExpr=BILLIONS, grid=False,
-                              tickCount=5, ticks=False, labelPadding=6),
+                axis=alt.Axis(title="training tokens (logarithmic)", labelExpr=BILLIONS, values=list(SCALING_TICKS),
+                              grid=False, ticks=False, labelPadding=6),
             ),
             y=alt.Y("value:Q", axis=alt.Axis(title=None, domain=False, ticks=False, tickCount=5, labelPadding=6)),
             color=colour, shape=shape,

@@ -14,18 +14,20 @@ CATALOG_FILE, SCENARIO_FILE = "own catalog file", "own scenario file"
 PROBLEMS = "own problems"
 PINS, CHOSEN = "pins", "scenario"  # what else of the session may hold on to an own scenario
 MOST_TOLD = 20
+MB = 2**20
 
 
 def draw() -> None:
     """Both uploads side by side, and what came of the last one."""
     st.caption(
         "Only data is read, nothing is executed, and nothing is kept beyond this session: it ends with the page. A "
-        f"table may have {uploads.LARGEST_CATALOG_BYTES // 2**20} MB, a scenario 1 MB."
+        f"table may have {uploads.LARGEST_CATALOG_BYTES // MB} MB, a scenario 1 MB."
     )
     left, right = st.columns(2, gap="large")
     with left:
         st.file_uploader(
             "A catalog (CSV, Parquet)", ["csv", "parquet"], key=CATALOG_FILE, on_change=take_catalog,
+            max_upload_size=uploads.LARGEST_CATALOG_BYTES // MB,
             help="One row a model and task class, with the columns that the dictionary of published_models.csv names. "
                  "Models of the same name replace the shipped ones.",
         )  # fmt: skip
@@ -35,7 +37,7 @@ def draw() -> None:
             st.button("Remove your catalog", icon=":material/close:", on_click=forget, args=(OWN_CATALOG,))
     with right:
         st.file_uploader(
-            "A scenario (YAML)", ["yaml", "yml"], key=SCENARIO_FILE, on_change=take_scenario,
+            "A scenario (YAML)", ["yaml", "yml"], key=SCENARIO_FILE, on_change=take_scenario, max_upload_size=1,
             help="A market in which a student enters; the download of this page is one to start from, under another "
                  "name. The rails then start from it.",
         )  # fmt: skip

@@ -49,6 +49,8 @@ RUN, INTERPOLATED = "run", "interpolated"
 READ_OFF = ("student_share_of_tokens", "largest_share_of_dollars", "change_of_margin", "change_of_price")
 EDGES = ("quality_low", "quality_high", "cost_low", "cost_high")
 SURE, FIRM = 1.0 - 1e-9, 0.8 - 1e-9  # all draws agree; at least four in five do
+NAME_CELLS = 2.5  # of the finer grid, by which a dot's own name stands below it
+CLEAR = np.array([0.35, 1.0])  # how a cell across and a cell up count as distance from it
 EDGE_CELLS = 4  # of the finer grid, within which a name begins at its cell and does not stand over it
 
 
@@ -198,8 +200,10 @@ def names_at(fine: pd.DataFrame, taken: tuple[float, float] | None = None, least
     places = np.column_stack(columns).astype(float)
     ends = places.max(axis=0)
     wide = np.array([0.5, 2.0])  # a name is wide and low
-    other = None if taken is None else [np.interp(taken[place], grids[place], np.arange(len(grids[place])))
-                                        for place in (0, 1)]  # fmt: skip
+    obstacles = np.empty((0, 2))
+    if taken is not None:
+        there = [float(np.interp(at, grid, np.arange(len(grid)))) for at, grid in zip(taken, grids, strict=True)]
+        obstacles = np.array([there, [there[0], there[1] - NAME_CELLS]])  # the dot, and its own name below it
     rows = []
     for name in REGIMES:
         mine = (fine["regime"] == name).to_numpy()
@@ -210,8 +214,8 @@ def names_at(fine: pd.DataFrame, taken: tuple[float, float] | None = None, least
         if len(outside):
             apart = np.abs(inside[:, None, :] - outside[None, :, :]) * wide
             room = np.minimum(room, apart.max(axis=2).min(axis=1)[:, None])
-        if other is not None:
-            room = np.minimum(room, (np.abs(inside - np.array(other)) * wide).max(axis=1)[:, None])
+        for obstacle in obstacles:
+            room = np.minimum(room, (np.abs(inside - obstacle) * CLEAR).max(axis=1)[:, None])
         best = int(room.min(axis=1).argmax())
         across = inside[best, 0]
         align = "left" if across < EDGE_CELLS else "right" if ends[0] - across < EDGE_CELLS else "center"
@@ -245,8 +249,7 @@ def rules(cells: pd.DataFrame, thresholds: Thresholds = THRESHOLDS) -> pd.DataFr
             {
                 "order": place,
                 "regime": name,
-                "holds where": said[name]
-                + ("" if name != STARVED or evaluated else " (not evaluated: nobody decides)"),
+                "holds where": said[name] + ("" if name != STARVED or evaluated else " (not evaluated)"),
                 "cells": int(counts.get(name, 0)),
                 "four in five draws agree in": int(firm.get(name, 0)),
             }
@@ -266,8 +269,8 @@ def doubt(cells: pd.DataFrame) -> str:
     second = max((name for name in REGIMES if name != worst["regime"]), key=lambda name: worst[share_column(name)])
     return (
         f"{said}, in {firm} at least four in five are. They disagree most at {worst['quality_ratio']:.2f} of the "
-        f"quality and {worst['cost_ratio']:.2g} of the cost: {worst['regime']} in {percent(worst['certainty'])}, {second} in "
-        f"{percent(worst[share_column(second)])} of the runs."
+        f"quality and {worst['cost_ratio']:.2g} of the cost: {worst['regime']} in {percent(worst['certainty'])}, "
+        f"{second} in {percent(worst[share_column(second)])} of the runs."
     )
 
 

@@ -75,7 +75,10 @@ def shipped_section() -> None:
     if found.entries:
         st.dataframe(
             pd.DataFrame(
-                [(part.evidence, part.name, part.holds, part.source, part.licence) for part in found.entries],
+                [
+                    (part.evidence, part.name, part.holds.replace("`", ""), part.source.replace("`", ""), part.licence)
+                    for part in found.entries
+                ],
                 columns=["is", "file", "what it holds", "source", "licence"],
             ),
             hide_index=True,

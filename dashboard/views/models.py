@@ -151,7 +151,11 @@ def files_section() -> None:
         with place:
             named[role] = st.text_input(f"Name of the {role}", f"your {role}", max_chars=LETTERS, key=f"own {role}")
             many = st.file_uploader(
-                f"Samples of the {role}", ["jsonl", "json"], accept_multiple_files=True, key=f"files {role}"
+                f"Samples of the {role}",
+                ["jsonl", "json"],
+                accept_multiple_files=True,
+                key=f"files {role}",
+                max_upload_size=lm_eval_file.LARGEST_BYTES // 2**20,
             )
             uploaded[role] = [(file.name, file.getvalue()) for file in many]
     if not all(uploaded.values()):
