@@ -7,7 +7,9 @@ renderer counts on from one picture to the next.
 
 from __future__ import annotations
 
+import json
 import re
+from typing import Any
 
 from dashboard.figures import Figure
 
@@ -39,13 +41,30 @@ def svg(figure: Figure, width_px: int, name: str) -> str:
         width_px: of the whole picture.
         name: of the picture, different from those of other pictures on its page.
     """
-    import altair as alt
     import vl_convert
 
+    return _own_names(str(vl_convert.vegalite_to_svg(_specification(figure, width_px))), name)
+
+
+def png(figure: Figure, width_px: int, scale: float = 2.0) -> bytes:
+    """The chart as a PNG on a white ground, `scale` pixels for each of the picture's."""
+    import vl_convert
+
+    # Pixels have no text around them whose colour they could take.
+    inked = json.dumps(_specification(figure, width_px)).replace('"currentColor"', f'"{INK}"')
+    specification = json.loads(inked)
+    specification["config"]["background"] = "#ffffff"
+    return bytes(vl_convert.vegalite_to_png(specification, scale=scale))
+
+
+def _specification(figure: Figure, width_px: int) -> dict[str, Any]:
+    """Vega-Lite's specification of the chart at that width, in the colours of the text around it."""
+    import altair as alt
+
     sized = figure.chart.properties(width=width_px, autosize=alt.AutoSizeParams(type="fit", contains="padding"))
-    specification = sized.to_dict()
+    specification: dict[str, Any] = sized.to_dict()
     specification["config"] = _merged(CONFIG, {**specification.get("config", {}), "background": None})
-    return _own_names(str(vl_convert.vegalite_to_svg(specification)), name)
+    return specification
 
 
 def alone(picture: str) -> str:

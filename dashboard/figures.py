@@ -83,7 +83,7 @@ def over_time(
     scale = alt.Scale(type="log", nice=False, domain=_decades(frame)) if log else alt.Scale(zero=zero, nice=True)
     if limits is not None:
         scale = alt.Scale(nice=False, domain=list(limits.values))
-    ticks = {"values": _log_ticks(_decades(frame))} if log else {"tickCount": 4}
+    ticks = {"values": log_ticks(_decades(frame))} if log else {"tickCount": 4}
     y_axis = alt.Axis(format=AXIS[show], title=None, domain=False, ticks=False, labelPadding=6, **ticks)
     first, last = limits.months if limits else (float(frame["month"].min()), float(frame["month"].max()))
     since = "the release" if event else "the start"
@@ -184,7 +184,7 @@ def frontier(
 
     Args:
         frame: name, x (USD), value, low, high (fractions), group (a look's name), on_frontier, evidence; x_low and
-            x_high where the cost is uncertain too.
+            x_high where the cost is uncertain too; frontier_probability where it is known.
         x_column: names the horizontal quantity, with its unit.
         looks, rest: of the models on sale, and of the others, which are not named.
         near: shows only the surroundings of the models on sale.
@@ -225,6 +225,8 @@ def frontier(
         alt.Tooltip("high:Q", title="high (95%)", format=".1%"),
         alt.Tooltip("evidence:N", title="quality is"),
     ]
+    if "frontier_probability" in frame:
+        tips.append(alt.Tooltip("frontier_probability:Q", title="probability of lying on the frontier", format=".0%"))
     told = _label_places(on_sale, _domain(shown))
     layers = [
         alt.Chart(shown[shown["on_frontier"]].sort_values("x"))
@@ -349,7 +351,7 @@ def _decades(frame: pd.DataFrame) -> list[float]:
     return [float(positive["value"].min()) / 1.6, float(positive["high"].max()) * 1.1]
 
 
-def _log_ticks(domain: list[float]) -> list[float]:
+def log_ticks(domain: list[float]) -> list[float]:
     """1, 3, 10, 30 and so on within the limits."""
     steps = [step * 10.0**power for power in range(-9, 10) for step in (1.0, 3.0)]
     return [round(step, 12) for step in steps if domain[0] <= step <= domain[1]]

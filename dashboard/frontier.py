@@ -8,8 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from dashboard.load import Pair
 from dashboard.series import banded
+from evalsuite.frontier import frontier_probability
 from sim.metrics import RUN
 from sim.shared.catalog import Catalog
 
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
 
 NORMAL_95 = 1.959964
 POINT_COLUMNS = ["name", "x", "value", "low", "high", "group", "evidence"]
+FRONTIER_DRAWS, FRONTIER_SEED = 500, 0  # of the qualities, for the probability of lying on the frontier
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,7 @@ class Groups:
 def by_price(pair: Pair, catalog: Catalog, groups: Groups) -> pd.DataFrame:
     """Models by their list price of output (USD per Mtok); the student by the last price that it posted.
 
-    Columns `POINT_COLUMNS` and `on_frontier`; qualities are fractions.
+    Columns `POINT_COLUMNS`, `on_frontier` and `frontier_probability`; qualities are fractions.
     """
     import pandas as pd
 
@@ -76,7 +80,7 @@ def by_request(measured: pd.DataFrame, groups: Groups) -> pd.DataFrame:
         }
     )  # fmt: skip
     points = points.assign(group=[known.get(name, groups.other) for name in points["name"]], evidence="measured")
-    return points[[*POINT_COLUMNS, "x_low", "x_high", "on_frontier"]]
+    return points[[*POINT_COLUMNS, "x_low", "x_high", "on_frontier", "frontier_probability"]]
 
 
 def costs(pair: Pair) -> pd.DataFrame:
@@ -113,4 +117,15 @@ def _with_frontier(points: pd.DataFrame) -> pd.DataFrame:
     ordered = points.sort_values(["x", "value"], ascending=[True, False], kind="stable")
     best = ordered["value"].cummax()
     on = (ordered["value"] >= best) & (best > best.shift(fill_value=-1.0))
-    return ordered.assign(on_frontier=on).reset_index(drop=True)
+    return ordered.assign(on_frontier=on, frontier_probability=_probability(ordered)).reset_index(drop=True)
+
+
+def _probability(points: pd.DataFrame) -> np.ndarray:
+    """How surely each model lies on the frontier: qualities drawn with the errors of their intervals, prices fixed.
+
+    Errors are taken as normal and independent; shape (models,).
+    """
+    stderr = ((points["high"] - points["low"]) / (2 * NORMAL_95)).to_numpy(dtype=float)
+    noise = np.random.default_rng(FRONTIER_SEED).standard_normal((FRONTIER_DRAWS, len(points)))
+    quality = points["value"].to_numpy(dtype=float) + noise * stderr
+    return frontier_probability(quality, np.broadcast_to(points["x"].to_numpy(dtype=float), quality.shape))

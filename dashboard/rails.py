@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboard.controls import CONTROLS, Control, Rail, Value, Values, opening
+from dashboard.controls import BY_NAME, CONTROLS, Control, Rail, Value, Values, opening
 from sim.scenario.scenario import Scenario
 
 TITLES: dict[Rail, str] = {"players": "What the players do", "world": "How the world works"}
@@ -40,6 +40,17 @@ def values(scenario: Scenario) -> dict[str, Value]:
     """The value of every control, as the rails of this scenario hold them."""
     found: dict[str, Value] = st.session_state[_values_key(scenario)]
     return dict(found)
+
+
+def put(scenario: Scenario, new: Values) -> None:
+    """Set some controls of a scenario, each to what its range allows; for callbacks, before widgets are drawn."""
+    kept: dict[str, Value] = st.session_state[_values_key(scenario)]
+    for name, value in new.items():
+        control = BY_NAME[name]
+        if control.choices is None:
+            value = min(max(float(value), float(control.low)), float(control.high))
+        kept[name] = value
+        st.session_state[key_of(control)] = value
 
 
 def touched(scenario: Scenario) -> set[str]:

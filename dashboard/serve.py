@@ -19,6 +19,7 @@ SETTINGS: dict[str, str] = {
     "server.headless": "true",
     "server.fileWatcherType": "none",
     "server.runOnSave": "false",
+    "server.maxUploadSize": "20",  # MB; what a page takes says its own limit
     "client.toolbarMode": "minimal",
     "client.showErrorDetails": "none",
     "theme.light.primaryColor": "#0072B2",

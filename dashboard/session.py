@@ -5,13 +5,16 @@ The server's runs and catalog are shared by all sessions; nothing of one session
 
 from __future__ import annotations
 
+import functools
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import streamlit as st
 
 from dashboard import controls
+from dashboard.drawing import alone, png, svg
 from dashboard.figures import Event, Figure
 from dashboard.jobs import ROOT, Jobs
 from dashboard.load import Pair, PairedRuns, Question, expected, question
@@ -27,6 +30,9 @@ from sim.study.entry import EntryAnswer, entry_answer
 
 MONTHS = 12.0
 CONTEXT_KEY = "context"
+PICTURE_PX = 880
+# What a session uploaded; gone with it.
+OWN_CATALOG, OWN_SCENARIO = "own catalog", "own scenario"
 
 
 @dataclass(frozen=True)
@@ -90,14 +96,25 @@ def identity() -> str:
 
 
 @st.cache_resource(show_spinner=False)
-def catalog() -> Catalog:
+def server_catalog() -> Catalog:
     """The catalog that the command named, else the shipped one."""
     named = os.environ.get(CATALOG_VARIABLE)
     return read_catalog(Path(named)) if named else shipped_catalog()
 
 
+def catalog() -> Catalog:
+    """The server's catalog, with the rows that this session uploaded in the place of its own."""
+    own: Catalog | None = st.session_state.get(OWN_CATALOG)
+    return server_catalog() if own is None else server_catalog().with_rows(own)
+
+
+def has_own_catalog() -> bool:
+    """Whether this session uploaded a catalog."""
+    return st.session_state.get(OWN_CATALOG) is not None
+
+
 @st.cache_resource(show_spinner=False)
-def scenarios() -> dict[str, Scenario]:
+def server_scenarios() -> dict[str, Scenario]:
     """The shipped scenarios in which a student enters, by name; customers in expectation."""
     found = {}
     for path in shipped_scenarios():
@@ -109,6 +126,12 @@ def scenarios() -> dict[str, Scenario]:
             continue
         found[scenario.name] = scenario
     return found
+
+
+def scenarios() -> dict[str, Scenario]:
+    """The scenarios that the rails may start from: the server's, and the one that this session uploaded."""
+    own: Scenario | None = st.session_state.get(OWN_SCENARIO)
+    return server_scenarios() if own is None else {**server_scenarios(), own.name: own}
 
 
 def make_context(base: Scenario, values: controls.Values) -> Context:
@@ -136,9 +159,32 @@ def context() -> Context:
     return made
 
 
-def show(figure: Figure, key: str, table: bool = True) -> None:
-    """A figure with its words, and its table folded below."""
-    st.altair_chart(figure.chart, width="stretch", key=key, alt=figure.alt)
-    if table:
-        with st.popover("Table", type="tertiary", icon=":material/table_rows:"):
-            st.dataframe(figure.table, hide_index=True, height=240)
+def show(figure: Figure, key: str, table: bool = True, on_select: Callable[[], None] | None = None) -> None:
+    """A figure with its words; its table and the figure as a file folded below.
+
+    Args:
+        figure: what is drawn.
+        key: of the widget, unique on its page; names the files too.
+        table: whether the fold is there.
+        on_select: called when something in the chart is clicked, if its specification says that this can be.
+    """
+    st.altair_chart(figure.chart, width="stretch", key=key, alt=figure.alt, on_select=on_select or "ignore")
+    if not table:
+        return
+    with st.popover("Table and picture", type="tertiary", icon=":material/table_rows:"):
+        st.dataframe(figure.table, hide_index=True, height=240)
+        with st.container(horizontal=True):
+            for suffix, mime, draw in (("svg", "image/svg+xml", _svg), ("png", "image/png", _png)):
+                # Drawn when asked for: a picture takes longer than a page may.
+                st.download_button(
+                    suffix.upper(), functools.partial(draw, figure), f"{key.replace(' ', '-')}.{suffix}", mime,
+                    key=f"{suffix} of {key}", icon=":material/download:", on_click="ignore",
+                )  # fmt: skip
+
+
+def _svg(figure: Figure) -> bytes:
+    return alone(svg(figure, PICTURE_PX, "picture")).encode()
+
+
+def _png(figure: Figure) -> bytes:
+    return png(figure, PICTURE_PX)

@@ -7,7 +7,7 @@ import functools
 import pandas as pd
 import streamlit as st
 
-from dashboard import permalink, session
+from dashboard import own_box, permalink, session, shelf
 from dashboard.export import FORMATS, export_result
 from dashboard.session import Context
 from sim.results import RESULT_TABLES, RunResult
@@ -59,11 +59,40 @@ def take_away(context: Context) -> None:
     st.caption("This page, with this scenario, these controls and this seed, in any browser that reaches the server:")
     st.code(link, language=None)
     draws = f" --catalog-draws {asked.draws}" if asked.draws else ""
+    own = " --catalog YOURS" if session.has_own_catalog() else ""
     st.code(
-        f"undercut sim run {scenario.name}.yaml --seed {asked.seed}{draws} --out run\n"
+        f"undercut sim run {scenario.name}.yaml{own} --seed {asked.seed}{draws} --out run\n"
         "undercut export run --format xlsx --out run.xlsx",
         language="bash",
     )
+
+
+def shipped_section() -> None:
+    """What ships: sources and licences, and any table with its dictionary."""
+    st.subheader("What ships with Undercut", anchor=False)
+    found = shelf.read_shelf()
+    st.caption("; ".join(f"{name}: {meaning}" for name, meaning in shelf.MEANINGS.items()) + ".")
+    if found.entries:
+        st.dataframe(
+            pd.DataFrame(
+                [
+                    (part.evidence, part.name, part.holds.replace("`", ""), part.source.replace("`", ""), part.licence)
+                    for part in found.entries
+                ],
+                columns=["is", "file", "what it holds", "source", "licence"],
+            ),
+            hide_index=True,
+        )
+    if not found.tables:
+        return
+    name = st.selectbox("Shipped table", found.tables, key="shipped table")
+    frame = found.table(str(name))
+    st.caption(f"{shelf.evidence_of(str(name)).capitalize()}: {shelf.MEANINGS[shelf.evidence_of(str(name))]}. "
+               f"{len(frame):,} rows.")  # fmt: skip
+    st.dataframe(frame, hide_index=True, height=300)
+    columns = found.columns(str(name))
+    if len(columns):
+        st.dataframe(columns, hide_index=True, height=240)
 
 
 def page() -> None:
@@ -78,13 +107,16 @@ def page() -> None:
         hide_index=True,
     )
     take_away(context)
-    st.subheader("Tables", anchor=False)
+    st.subheader("Bring your own", anchor=False)
+    own_box.draw()
+    st.subheader("Tables of this run", anchor=False)
     name = st.selectbox("Table", list(pair.with_entry.tables), key="table")
     spec = next(spec for spec in RESULT_TABLES if spec.name == name)
     st.caption(f"One row: {spec.row}. All tables that the dictionary names come with the downloads.")
     st.dataframe(pair.with_entry.tables[name], hide_index=True, height=300)
-    st.subheader("Dictionary", anchor=False)
+    st.caption("The dictionary of all tables of a run:")
     st.dataframe(dictionary(RESULT_TABLES), hide_index=True, height=300)
+    shipped_section()
 
 
 page()

@@ -16,9 +16,10 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from regime_maps import write_map
 
 from dashboard.serve import arguments
-from sim.shared.catalog import CATALOG
+from sim.shared.catalog import CATALOG, shipped_catalog
 from sim.shared.quality import quality_of_theta
 
 FLAGS = [
@@ -26,6 +27,7 @@ FLAGS = [
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 START_S = 60.0
+SHIPPED = Path(__file__).parents[2] / "data"
 
 
 def chromium() -> str | None:
@@ -88,6 +90,11 @@ def data_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     frame = pd.DataFrame([_model("best", 1.9, 1.0), _model("second", 1.2, 0.5), _model("third", 0.4, 0.2)])
     frame.to_csv(folder / "published_models.csv", index=False)
     CATALOG.conform(frame[:0], "nothing").to_parquet(folder / "measured" / "catalog.parquet")
+    for name in ("doses_language.csv", "small_worlds.csv", "judge_rl.csv"):
+        shutil.copy(SHIPPED / "measured" / name, folder / "measured" / name)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("UNDERCUT_DATA_DIR", str(folder))
+        write_map(folder, tmp_path_factory.mktemp("map"), "small", shipped_catalog())
     return folder
 
 

@@ -18,7 +18,10 @@ from playwright.sync_api import sync_playwright
 
 from dashboard.serve import arguments
 
-PAGES = {"answer": "", "market": "market", "models": "models", "data": "data", "run": "run", "compare": "compare"}
+PAGES = {
+    "answer": "", "market": "market", "compare": "compare", "regimes": "regimes", "models": "models",
+    "distillation": "distillation", "data": "data", "run": "run",
+}  # fmt: skip
 WIDTHS_PX, SCHEMES = (1440, 390), ("light", "dark")
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
 TALLEST_PX = 4000

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from dashboard import controls
+from dashboard import controls, regime_map
 from dashboard.export import export_run
 from dashboard.load import expected
 from sim.results import write_result
@@ -22,7 +22,7 @@ from sim.shared.yaml import read_yaml
 from sim.study.entry import entry_answer, run_entry
 
 pytestmark = pytest.mark.browser
-PAGES = ["", "market", "compare", "models", "data", "run"]
+PAGES = ["", "market", "compare", "regimes", "models", "distillation", "data", "run"]
 HARMLESS = re.compile(r"404.*/_stcore/(health|host-config)")  # Streamlit asks for both under a page's path first
 
 
@@ -117,6 +117,22 @@ def test_no_page_shows_an_error_or_needs_sideways_scrolling(
         assert wide <= 0, path
         assert [error for error in page.errors if not HARMLESS.search(error)] == [], path
         page.context.close()
+
+
+def test_a_click_on_the_map_runs_the_exact_model_there(open_page: Callable[..., Any], data_folder: Path) -> None:
+    page = open_page("regimes")
+    cells = page.locator("[data-testid=stVegaLiteChart] svg g.mark-rect path")
+    cells.first.wait_for(timeout=60_000)
+    cells.nth(0).click(force=True)
+    page.get_by_text(re.compile(r"in \d of 2 draws")).wait_for(timeout=60_000)
+    found = regime_map.read_map(data_folder / "simulated" / "regime_map.parquet")
+    said = page.get_by_text(re.compile(r"^At .* of the cost: ")).inner_text()
+    place = [float(number) / 100 for number in re.findall(r"([\d.]+)%", said)]
+    nearest = (found.cells["quality_ratio"] - place[0]).abs() + (found.cells["cost_ratio"] - place[1]).abs()
+    # The first rectangle is a corner of the map, which was run: the page finds what the table holds.
+    assert nearest.min() < 0.001
+    row = found.cells.loc[nearest.idxmin()]
+    assert f"{row['regime']}, in {round(2 * row['certainty'])} of 2 draws" in said
 
 
 @pytest.mark.parametrize("path", ["", "market"])
