@@ -99,9 +99,12 @@ def claim_page(found: Verdicts) -> Page:
 
 def _overview(found: Verdicts, draws: int) -> Section:
     text = (
-        f"A simulated part is judged by {draws} draws of its assumptions: supported where its criterion holds in nine of "
-        "ten, not supported where in at most one of ten. A measured part is judged by intervals, corrected over its cells "
-        "(Holm). Criteria were written before any run. A control that shows the effect too leaves a claim inconclusive.",
+        f"A simulated part is judged by {draws} draws of its assumptions: supported where its criterion holds in "
+        f"nine of "
+        "ten, not supported where in at most one of ten. A measured part is judged by intervals, corrected over its "
+        "cells "
+        "(Holm). Criteria were written before any run. A control that shows the effect too leaves a claim "
+        "inconclusive.",
     )
     fields = (
         Field("claim", "Claim"),
@@ -162,6 +165,6 @@ def _claim(found: Verdicts, claim: Claim) -> Section:
             Field("low", "Range", "", "figures", "high"), Field("flips_at", "Turns at", "", "figures"),
             Field("note", "Note", long=True),
         )  # fmt: skip
-        note = "One assumption at a time, from its value in the base; the nearest value found at which the criterion turns."
+        note = "One assumption at a time, from its value in the base; the nearest value at which the criterion turns."
         tables.append(Table("What flips it", flips, fields, note))
     return Section(f"{claim.name}: {row['verdict']}", text, pictures, tuple(tables))

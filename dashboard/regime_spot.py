@@ -16,8 +16,8 @@ from dashboard.load import Pair
 from sim.scenario.load import parse_scenario
 from sim.scenario.scenario import Scenario
 from sim.shared.errors import InputError
-from sim.study.plan import Metric, OfOffer, Plan, with_values
-from sim.study.point import Run, read_metric
+from sim.study.plan import Plan, with_values
+from sim.study.readings import Metric, OfOffer, Run, read_metric
 from sim.study.regimes import FIGURES, REGIMES, RESEARCH, Figures, Thresholds, regime
 from sim.study.sweep import compared
 

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from sim.cli_sweep import Address, Backend, CatalogOption, Json, Workers, _catalog, _interruptible, make_engine
+from sim.cli_sweep import Address, Backend, CatalogOption, Json, Workers, catalog_of, interruptible, make_engine
 
 claims_app = typer.Typer(
     no_args_is_help=True, help="Eleven statements about distillation and markets, each put to a test."
@@ -69,9 +69,9 @@ def run_command(
         if not json:
             typer.echo(f"{judged.claim.name:<14} {judged.verdict:<14} {judged.why}")
 
-    models = _catalog(catalog)
+    models = catalog_of(catalog)
     with closing(make_engine(backend, workers, address)) as engine:
-        judged = _interruptible(
+        judged = interruptible(
             lambda: run_claims(chosen, models, engine, folder, full, flips, command, tell), folder, command
         )
     if json:

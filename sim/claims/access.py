@@ -73,11 +73,13 @@ CLAIM = Claim(
     sentence="A copier's progress is bounded by its ability to query the leaders' interfaces.",
     hypothesis="Days by which full enforcement of limits and bans lengthens the copier's lag behind the leader.",
     criterion=(
-        "Enforcement adds at least six months to the copier's mean lag, years two to four, in at least nine draws of ten."
+        "Enforcement adds at least six months to the copier's mean lag, years two to four, in at least nine draws of "
+        "ten."
     ),
     by_construction=(
-        "If tokens of the leader were the only input, enforcement would have to bind. Two controls give the copier another "
-        "one: open weights, and learning on its own; there enforcement must change the lag by less than 30 days."
+        "If tokens of the leader were the only input, enforcement would have to bind. Two controls give the copier "
+        "another one: open weights, and learning on its own; there enforcement must change the lag by less than 30 "
+        "days."
     ),
     experiments=(
         Experiment(

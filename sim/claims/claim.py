@@ -1,9 +1,9 @@
-"""What a claim is: one sentence, a criterion that can fail, what puts it to the test, and what must not show the effect.
+"""What a claim is: a sentence, a criterion that can fail, what puts it to the test, and what must not show the effect.
 
 A simulated part (`Experiment`) is a sweep with arms: markets that differ in what the claim is about and share every
-assumption and every random number. A score is a number made of the arms' metrics in one run; a draw of the assumptions is
-scored by its mean over runs. A measured part (`Measurement`) reads cells off shipped tables. The claim is supported if
-all its parts are; it is not if one part is not.
+assumption and every random number. A score is a number made of the arms' metrics in one run; a draw of the assumptions
+is scored by its mean over runs. A measured part (`Measurement`) reads cells off shipped tables. The claim is supported
+if all its parts are; it is not if one part is not.
 """
 
 from __future__ import annotations

@@ -89,7 +89,7 @@ def play(claim: Claim, experiment: Experiment, draws: int, catalog: Catalog, eng
         if found:
             means = {name: float(np.mean(values)) for name, values in found.items()}
             errors = {name: _stderr(values) for name, values in found.items()}
-            scored.append(Scored(int(point), means, errors))  # type: ignore[call-overload]
+            scored.append(Scored(int(point), means, errors))
     return Played(experiment, tuple(scored), draws, result.failed, result.first_reason, plan, result)
 
 

@@ -36,22 +36,23 @@ def beside() -> Sequence[Cell]:
 CLAIM = Claim(
     name="judge",
     sentence=(
-        "Used as a judge in reinforcement learning, a frontier model lets the student develop within its own distribution "
-        "and pass its teacher."
+        "Used as a judge in reinforcement learning, a frontier model lets the student develop within its own "
+        "distribution and pass its teacher."
     ),
     hypothesis="Sampled pass@1 of the student less the teacher's, after reinforcement with the teacher as its judge.",
     criterion=(
-        "The difference is above 0 with its whole 95% interval in each of three seeds, on at least 2,000 held-out problems."
+        "The difference is above 0 with its whole 95% interval in each of three seeds, on at least 2,000 held-out "
+        "problems."
     ),
     by_construction=(
-        "A weak or unfinished teacher is passed by anything, and problems that were seen are memorised: problems are held "
-        "out, the same reinforcement is given to the teacher itself, and rewards shuffled among answers must teach nothing. "
-        "No model is capped at another, either way."
+        "A weak or unfinished teacher is passed by anything, and problems that were seen are memorised: problems are "
+        "held out, the same reinforcement is given to the teacher itself, and rewards shuffled among answers must "
+        "teach nothing. No model is capped at another, either way."
     ),
     measurements=(
         Measurement(
             name="countdown",
-            says="A small teacher and its student on Countdown, an exact verifier beside; sampled answers, paired by problem",
+            says="A small teacher and its student on Countdown, sampled answers, paired by problem; a verifier beside",
             unit="difference of shares",
             cells=judged_by_the_teacher,
             criterion=Criterion("passes", "the student's pass@1 is above the teacher's", "difference", "above", 0.0),

@@ -244,8 +244,8 @@ def _measured(
         agreeing, undecided = sum(side > 0 for side in there), sum(side == 0 for side in there)
         ends = (None, None)
         return (
-            claim.name, measurement.name, role, name, MEASURED, says, outcome, agreeing, len(there), *ends, undecided, 0,
-            said,
+            claim.name, measurement.name, role, name, MEASURED, says, outcome, agreeing, len(there), *ends, undecided,
+            0, said,
         )  # fmt: skip
 
     rows = [row(WHOLE, measurement.name, measurement.says, verdict, found, lacking)]
@@ -261,7 +261,8 @@ def _measured(
     ]
     estimates: list[tuple[object, ...]] = [
         (
-            claim.name, measurement.name, cell.name, measurement.unit, measurement.says, cell.value, cell.low, cell.high,
+            claim.name, measurement.name, cell.name, measurement.unit, measurement.says, cell.value, cell.low,
+            cell.high,
             *((limit.comparison, limit.threshold) if limit else ("", None)), cell.rests_on,
         )
         for cell, limit in limited

@@ -2,8 +2,8 @@
 
 A simulated part: *supported* if its criteria hold together in at least nine draws of ten of the assumptions, *not
 supported* if in at most one of ten, else *inconclusive*. That share is about assumptions: more replications of a draw
-sharpen its score and do not make more draws. Beside it stand its exact (Clopper-Pearson) interval for the number of draws,
-and the draws whose Monte Carlo error alone leaves their side open.
+sharpen its score and do not make more draws. Beside it stand its exact (Clopper-Pearson) interval for the number of
+draws, and the draws whose Monte Carlo error alone leaves their side open.
 
 A measured part: a cell is on a side if its interval is, at 95% after Holm's correction over the cells. *All* cells on
 the criterion's side: supported. One of them on the other side (with `most`: half of them or more): not supported.
@@ -23,7 +23,9 @@ from sim.claims.claim import Cell, Criterion
 from sim.shared.stats import holm
 
 Verdict = Literal["supported", "not supported", "inconclusive"]
-SUPPORTED, NOT_SUPPORTED, INCONCLUSIVE = "supported", "not supported", "inconclusive"
+SUPPORTED: Verdict = "supported"
+NOT_SUPPORTED: Verdict = "not supported"
+INCONCLUSIVE: Verdict = "inconclusive"
 MOST, LEAST = 0.9, 0.1  # shares of draws
 LEVEL = 0.95
 MOST_FAILED = 0.1  # of the draws

