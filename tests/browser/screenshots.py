@@ -20,7 +20,7 @@ from dashboard.serve import arguments
 
 PAGES = {
     "answer": "", "market": "market", "compare": "compare", "regimes": "regimes", "models": "models",
-    "distillation": "distillation", "data": "data", "run": "run",
+    "distillation": "distillation", "claims": "claims", "data": "data", "run": "run",
 }  # fmt: skip
 WIDTHS_PX, SCHEMES = (1440, 390), ("light", "dark")
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]

@@ -22,7 +22,7 @@ from sim.shared.yaml import read_yaml
 from sim.study.entry import entry_answer, run_entry
 
 pytestmark = pytest.mark.browser
-PAGES = ["", "market", "compare", "regimes", "models", "distillation", "data", "run"]
+PAGES = ["", "market", "compare", "regimes", "models", "distillation", "claims", "data", "run"]
 HARMLESS = re.compile(r"404.*/_stcore/(health|host-config)")  # Streamlit asks for both under a page's path first
 
 

@@ -100,7 +100,7 @@ def test_intervals_arrive_with_the_draws(app: AppTest) -> None:
     assert (drawn["high"] - drawn["low"]).max() > 0
 
 
-@pytest.mark.parametrize("page", ["market", "compare", "regimes", "models", "distillation", "data", "run"])
+@pytest.mark.parametrize("page", ["market", "compare", "regimes", "models", "distillation", "claims", "data", "run"])
 def test_every_page_opens_without_an_error(app: AppTest, page: str) -> None:
     app.run()
     app.switch_page(f"views/{page}.py").run()
