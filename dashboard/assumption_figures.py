@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 BAR_PX = 28
+FRAME_PX = 110  # title, axis and legend
 CELL_PX = 30
 COLOURS = {
     COEXISTENCE: GREEN, WAR: VERMILLION, WINNER: BLUE_ON_BOTH, COMMODITISED: ORANGE, STARVED: PINK, NO_FOOTHOLD: GREY,
@@ -56,7 +57,7 @@ def tornado(frame: pd.DataFrame, metric: str, title: str, unit: str) -> Figure:
             alt.Chart(ends).mark_bar(height=BAR_PX * 0.6).encode(x=x, x2="at_base:Q", y=y, color=colour, tooltip=tips),
             alt.Chart(base).mark_rule(color=RULE_COLOUR, strokeWidth=1.5).encode(x=x),
         )
-        .properties(height=BAR_PX * max(len(order), 1), title=chart_title(title, unit))
+        .properties(height=BAR_PX * max(len(order), 1) + FRAME_PX, title=chart_title(title, unit))
         .configure_view(strokeWidth=0)
     )
     widest = mine.iloc[0] if len(mine) else None

@@ -27,6 +27,7 @@ def raw_map(scenario: str, teacher: str = "best", draws: int = 2) -> dict[str, A
         "changes": [
             {"key": "population", "value": {"kind": "expected", "nodes_per_class": 16, "market_customers": 1000,
                                             "review_days": 20}},
+            {"key": "report_days", "value": 20},
             {"key": "models.student", "value": {"kind": "relative", "name": "student", "teacher": teacher,
                                                 "quality_ratio": 0.95, "cost_ratio": 0.2}},
         ],

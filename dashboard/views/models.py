@@ -53,7 +53,8 @@ def market_section() -> None:
         )
     st.caption(
         "Bars: 95% intervals. Dashed: the frontier, models that no other beats in both. The student stands at the last "
-        "price that it posted. Costs of published models are inferred from their list prices; see below."
+        "price that it posted. Hover, or the table: how surely each lies on the frontier, errors as wide as the bars "
+        "and independent. Costs of published models are inferred from their list prices; see below."
     )
     session.show(figure, "frontier")
     st.subheader("What serving costs, and how that is known", anchor=False)

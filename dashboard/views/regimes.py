@@ -69,13 +69,10 @@ def figures_table(here: Spot) -> None:
     for name, title in FIGURE_TITLES.items():
         low, high = here.ends(name)
         signed = name.endswith("_change")
-        rows.append(
-            {
-                "figure": title,
-                "mean": labels.percent(here.mean(name), signed),
-                "draws": f"{labels.percent(low, signed)} to {labels.percent(high, signed)}",
-            }
-        )
+        row = {"figure": title, "mean": labels.percent(here.mean(name), signed)}
+        if len(here.by_run) > 1:
+            row["draws"] = f"{labels.percent(low, signed)} to {labels.percent(high, signed)}"
+        rows.append(row)
     st.dataframe(pd.DataFrame(rows), hide_index=True)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from dashboard import figures
+from dashboard import drawing, figures
 from dashboard.series import WITH, WITHOUT
 from dashboard.theme import looks
 
@@ -85,3 +85,13 @@ def test_names_of_models_do_not_meet() -> None:
 def test_no_two_of_many_series_look_alike() -> None:
     found = looks([f"offer {number}" for number in range(25)], "", "")
     assert len({(look.colour, look.dash) for look in found}) == 25
+
+
+def test_a_chart_comes_as_a_picture_of_both_kinds(frame: pd.DataFrame) -> None:
+    drawn = drawing.alone(drawing.svg(made(frame), 600, "picture"))
+    assert drawn.startswith("<svg")
+    assert "currentColor" in drawn
+    pixels = drawing.png(made(frame), 600)
+    assert pixels.startswith(b"\x89PNG")
+    width = int.from_bytes(pixels[16:20], "big")
+    assert width == pytest.approx(2 * 600, abs=4)
