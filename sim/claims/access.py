@@ -25,7 +25,11 @@ OWN_LEARNING = {
 
 SWEEP: dict[str, Any] = {
     "scenario": "restricted_access",
-    "changes": [{"key": "population.nodes_per_class", "value": 64}],
+    "changes": [
+        {"key": "population.nodes_per_class", "value": 32},
+        {"key": "belief_nodes_per_class", "value": 32},
+        {"key": "report_days", "value": 60},
+    ],
     "arms": [
         {"name": "enforced", "says": "the leader limits requests, flags and bans"},
         {"name": "none", "says": "anybody may ask as much as it pays for", "changes": [OPEN]},

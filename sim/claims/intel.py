@@ -30,7 +30,9 @@ SWEEP: dict[str, Any] = {
         {"name": "mirror", "says": "one supplier, four integrators", "changes": MIRRORED},
     ],
     "parameters": [
-        {"name": "beta", "paths": [f"providers.lab-{name}.offers.{name}-wholesale.bargain.beta" for name in SUPPLIERS],
+        {"name": "beta",
+         "paths": [*(f"providers.lab-{name}.offers.{name}-wholesale.bargain.beta" for name in SUPPLIERS),
+                   *(f"providers.lab-first.offers.first-{name}.bargain.beta" for name in INTEGRATORS)],
          "distribution": {"kind": "uniform", "low": 0.3, "high": 0.7}},
         {"name": "fit_share",
          "paths": [*(f"providers.integrator.offers.editor-{name}.fit_share" for name in SUPPLIERS),
@@ -44,7 +46,7 @@ SWEEP: dict[str, Any] = {
          "distribution": {"kind": "uniform", "low": 0.0, "high": 0.03}},
     ],
     "metrics": [
-        {"kind": "books", "name": name, "provider": name, "column": "gross_profit_usd", "window_days": 365,
+        {"kind": "books", "name": name, "provider": name, "column": "profit_usd", "window_days": 365,
          "take": "sum"}
         for name in PROVIDERS
     ],
