@@ -148,8 +148,8 @@ CLAIM = Claim(
     by_construction=(
         "How much a token teaches (kappa) and the curve are inputs and decide much: both vary widely and their flips "
         "are shown. The number of accounts is the copier's choice, detection and regime the provider's. Hosts are near "
-        "cost and two, so that open supply is not made to win by their number. Where a token teaches nothing there "
-        "must be no copy."
+        "cost and two, so that open supply is not made to win by their number. What the teacher of day 0 cost is not "
+        "known and not charged, which speaks against the claim. Where a token teaches nothing there must be no copy."
     ),
     experiments=(
         Experiment(
