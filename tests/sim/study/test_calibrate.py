@@ -77,6 +77,7 @@ def test_summaries_are_what_they_say() -> None:
         assert math.isnan(part.natural(metrics))
     still = summary(kind="elasticity", before="b", after="a", price_before="p", price_after="p")
     assert math.isnan(still.natural(metrics))
+    assert natural_of(elasticity, scaled(elasticity, -1.11)) == pytest.approx(-1.11)
 
 
 @pytest.mark.parametrize("scale", ["linear", "log", "logit"])
