@@ -112,14 +112,17 @@ class Fall(_Summary):
 
 
 class Elasticity(_Summary):
-    """Change of a quantity over the change of a price between two days, both in logs."""
+    """Change of a quantity over the change of a price between two days, both in logs; its scale is asinh.
+
+    An error of observation is then about the same part of a large elasticity, and the same amount of a small one.
+    """
 
     kind: Literal["elasticity"]
     before: Name
     after: Name
     price_before: Name
     price_after: Name
-    scale: Literal["linear"] = "linear"
+    scale: Literal["asinh"] = "asinh"
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -144,6 +147,8 @@ def scaled(summary: Summary, natural: float) -> float:
         return natural
     if summary.scale == "log":
         return math.log(natural) if natural > 0 else math.nan
+    if summary.scale == "asinh":
+        return math.asinh(natural)
     share = min(max(natural, LEAST_SHARE), 1.0 - LEAST_SHARE)
     return math.log(share / (1.0 - share))
 
@@ -152,6 +157,8 @@ def natural_of(summary: Summary, value: float) -> float:
     """The natural value of one on the summary's own scale."""
     if summary.scale == "linear":
         return value
+    if summary.scale == "asinh":
+        return math.sinh(value)
     return math.exp(value) if summary.scale == "log" else 1.0 / (1.0 + math.exp(-value))
 
 

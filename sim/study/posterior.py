@@ -23,10 +23,10 @@ import numpy as np
 
 from sim.shared.errors import CheckFailed, MissingExtra
 
-NETS = 3
+NETS = 2
 LEAST_PAIRS = 100
 MOST_EPOCHS = 400
-BATCH, HIDDEN, TRANSFORMS = 64, 32, 4
+BATCH, HIDDEN, TRANSFORMS, LEARNING_RATE = 64, 32, 4, 1e-3
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,9 @@ def learn(
             with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 net = trainer.append_simulations(theta, x).train(
-                    training_batch_size=min(BATCH, len(theta) // 4), max_num_epochs=MOST_EPOCHS
+                    training_batch_size=min(BATCH, len(theta) // 4),
+                    learning_rate=LEARNING_RATE,
+                    max_num_epochs=MOST_EPOCHS,
                 )
             trained.append(net.eval())
             on_net()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 from pathlib import Path
@@ -77,6 +78,7 @@ def test_summaries_are_what_they_say() -> None:
         assert math.isnan(part.natural(metrics))
     still = summary(kind="elasticity", before="b", after="a", price_before="p", price_after="p")
     assert math.isnan(still.natural(metrics))
+    assert natural_of(elasticity, scaled(elasticity, -1.11)) == pytest.approx(-1.11)
 
 
 @pytest.mark.parametrize("scale", ["linear", "log", "logit"])
@@ -212,8 +214,9 @@ def test_levels_have_no_density_and_seven_unknowns_are_too_many(tmp_path: Path) 
     grid = price | {"distribution": {"kind": "grid", "low": 1.2, "high": 1.8, "count": 3}}
     with pytest.raises(InputError, match="a prior with a density"):
         study_of(tmp_path, raw_prior_sweep(parameters=[grid]))
+    many = [copy.deepcopy(price) | {"name": f"p{number}"} for number in range(7)]
     with pytest.raises(InputError, match="at most 6"):
-        study_of(tmp_path, raw_prior_sweep(parameters=[price | {"name": f"p{number}"} for number in range(7)]))
+        study_of(tmp_path, raw_prior_sweep(parameters=many))
 
 
 def test_an_unknown_metric_is_told_with_those_that_exist(tmp_path: Path) -> None:
