@@ -192,6 +192,8 @@ def read_metric(tables: Mapping[str, pd.DataFrame], metric: Metric, day: float) 
         metric: what to read.
         day: read at the last report on or before it, or over the window that ends there.
     """
+    if isinstance(metric, OfResearch):
+        return _paid_for_research(tables["research"], metric, day)
     days = tables["market"]["day"]
     report = float(days[days <= day + REPORT_TOLERANCE_DAYS].max())
     start = report if metric.window_days == 0 else day - metric.window_days + REPORT_TOLERANCE_DAYS
@@ -199,8 +201,6 @@ def read_metric(tables: Mapping[str, pd.DataFrame], metric: Metric, day: float) 
     if isinstance(metric, OfFlow):
         found = _flows(tables["ledger"], metric, start, report)
         return {run: found.get(run, 0.0) for run in every}
-    if isinstance(metric, OfResearch):
-        return _paid_for_research(tables["research"], metric, day)
     rows = _rows(tables, metric)
     rows = rows[(rows["day"] >= start) & (rows["day"] <= report + REPORT_TOLERANCE_DAYS)]
     if isinstance(metric, OfAbility):  # stands until it changes

@@ -325,7 +325,13 @@ def test_wrong_options_are_one_message(
 
 @pytest.mark.skipif(sys.platform != "linux", reason="signals of a terminal's group")
 def test_an_interrupt_says_what_is_kept_and_how_to_go_on(tmp_path: Path) -> None:
-    path, out = write_sweep(tmp_path, replications=60), tmp_path / "out"
+    many = {"kind": "grid", "low": 1.2, "high": 1.8, "count": 16}
+    priced = {
+        "name": "price",
+        "paths": ["providers.firm0.offers.o0.list_price.input_usd_per_mtok"],
+        "distribution": many,
+    }
+    path, out = write_sweep(tmp_path, parameters=[priced], replications=60), tmp_path / "out"
     command = [sys.executable, "-m", "dashboard.cli", "sim", "sweep", str(path), "--workers", "1", "--out", str(out)]
     with subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
