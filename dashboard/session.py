@@ -159,7 +159,9 @@ def context() -> Context:
     return made
 
 
-def show(figure: Figure, key: str, table: bool = True, on_select: Callable[[], None] | None = None) -> None:
+def show(
+    figure: Figure, key: str, table: bool = True, on_select: Callable[[], None] | None = None, files: bool = True
+) -> None:
     """A figure with its words; its table and the figure as a file folded below.
 
     Args:
@@ -167,12 +169,15 @@ def show(figure: Figure, key: str, table: bool = True, on_select: Callable[[], N
         key: of the widget, unique on its page; names the files too.
         table: whether the fold is there.
         on_select: called when something in the chart is clicked, if its specification says that this can be.
+        files: whether the figure can be taken away; once in a run of the page, however often it is drawn in it.
     """
     st.altair_chart(figure.chart, width="stretch", key=key, alt=figure.alt, on_select=on_select or "ignore")
     if not table:
         return
     with st.popover("Table and picture", type="tertiary", icon=":material/table_rows:"):
         st.dataframe(figure.table, hide_index=True, height=240)
+        if not files:
+            return
         with st.container(horizontal=True):
             for suffix, mime, draw in (("svg", "image/svg+xml", _svg), ("png", "image/png", _png)):
                 # Drawn when asked for: a picture takes longer than a page may.

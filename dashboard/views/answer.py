@@ -62,6 +62,7 @@ TILE_PX = 171  # five in a row beside the rails, two on a phone
 
 def pictures(context: Context, pair: Pair) -> None:
     """Prices, shares, profits and the price index, with the entry and without."""
+    last = pair.draws >= context.question.draws  # earlier ones are drawn over
     st.caption(
         f"Solid: with {context.student}. Dotted: the same market without it, on the same random numbers. "
         + (
@@ -87,6 +88,7 @@ def pictures(context: Context, pair: Pair) -> None:
                 log=series.spans_decades(prices), step=True,
             ),
             "prices",
+            files=last,
         )  # fmt: skip
         session.show(
             figures.over_time(
@@ -94,6 +96,7 @@ def pictures(context: Context, pair: Pair) -> None:
                 looks([seller], "", seller), event, "change",
             ),
             "profits",
+            files=last,
         )  # fmt: skip
     with right:
         session.show(
@@ -106,6 +109,7 @@ def pictures(context: Context, pair: Pair) -> None:
                 "percent",
             ),
             "shares",
+            files=last,
         )
         session.show(
             figures.over_time(
@@ -113,6 +117,7 @@ def pictures(context: Context, pair: Pair) -> None:
                 looks([index_name], "", index_name), event, "change", step=True,
             ),
             "index",
+            files=last,
         )  # fmt: skip
 
 

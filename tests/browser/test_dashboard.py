@@ -92,7 +92,7 @@ def test_a_download_is_the_command_lines_export(
     assert page.url.split("?")[1] in page.locator("[data-testid=stCode]").first.inner_text()
     for button, name in (("Scenario (YAML)", "scenario.yaml"), ("Workbook (XLSX)", "page.xlsx")):
         with page.expect_download(timeout=60_000) as waiting:
-            page.get_by_role("button", name=button).click()
+            page.get_by_role("button", name=button, exact=True).click()
         waiting.value.save_as(tmp_path / name)
     scenario = parse_scenario(read_yaml(tmp_path / "scenario.yaml"), "the download")
     write_result(run(scenario, catalog, seed=0, replications=1, catalog_draws=8), tmp_path / "run")
