@@ -28,11 +28,12 @@ def page() -> None:
     st.header("Eleven claims, each put to a test that it can fail", anchor=False)
     manifest = data_dir() / FOLDER / "manifest.json"
     if not manifest.is_file():
-        st.info(
-            "No verdicts ship with this version. To make them: `undercut claims run`, then `undercut claims report`."
-        )
-        for claim in claims():
-            st.markdown(f"**{claim.name}**: {claim.sentence}")
+        st.markdown("No verdicts ship yet: `undercut claims run` makes them, `undercut claims report` shows them.")
+        rows = [
+            {"Claim": claim.name, "What is claimed": claim.sentence, "Supported if": claim.criterion}
+            for claim in claims()
+        ]
+        st.dataframe(rows, hide_index=True)
         return
     found = shipped(manifest.stat().st_mtime_ns)
     page_of = claim_report.claim_page(found)
