@@ -32,7 +32,7 @@ MEANINGS = {
 }
 TABLES = (".csv", ".parquet")
 _ROW = re.compile(r"^\| `([^`]+)` \|(.*)\|$")
-_HEADING = re.compile(r"^## (.+)$")
+_HEADING = re.compile(r"^###? (.+)$")
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 from collections.abc import Collection
 from pathlib import PurePath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dashboard import controls
 from dashboard.load import expected
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 LARGEST_CATALOG_BYTES = 5 * 2**20
 LARGEST_UNPACKED_BYTES = 64 * 2**20
 MOST_ROWS = 20_000
+MOST_COLUMNS = 200
+LONGEST_TEXT = 2_000  # characters of a cell
 # A page makes runs in seconds, so what it takes is bounded; the command line has no such bounds.
 MOST_HORIZON_DAYS = 3650.0
 MOST_OFFERS = 40
@@ -122,6 +124,9 @@ def _check_size(name: str, content: bytes, most: int) -> None:
 def _csv(name: str, content: bytes) -> pd.DataFrame:
     import pandas as pd
 
+    columns = content.partition(b"\n")[0].count(b",") + 1
+    if columns > MOST_COLUMNS:
+        raise InputError(name, "", f"{columns} columns", f"at most {MOST_COLUMNS}", "leave columns out")
     try:
         return pd.read_csv(io.BytesIO(content), nrows=MOST_ROWS + 1)
     except (ValueError, UnicodeDecodeError, OSError) as error:
@@ -142,9 +147,33 @@ def _parquet(name: str, content: bytes) -> pd.DataFrame:
                 f"at most {MOST_ROWS} rows and {LARGEST_UNPACKED_BYTES} bytes", "leave models out",
             )  # fmt: skip
         wanted = [column for column in file.schema_arrow.names if column in CATALOG.column_names]
-        return file.read(columns=wanted).to_pandas(ignore_metadata=True)
+        types = {column: file.schema_arrow.field(column).type for column in wanted}
+        kinds = (pa.types.is_string, pa.types.is_large_string, pa.types.is_dictionary)
+        texts = [column for column in wanted if any(kind(types[column]) for kind in kinds)]
+        # Texts stay in their dictionaries until they are known to be short: one long text, told once, may stand in
+        # every row, and what a file says of its own size need not be so.
+        table = pq.ParquetFile(io.BytesIO(content), read_dictionary=texts).read(columns=wanted)
+        longest = max((_longest(table.column(column)) for column in texts), default=0)
+        if longest > LONGEST_TEXT or table.nbytes > LARGEST_UNPACKED_BYTES:
+            raise InputError(
+                name, "", f"a text of {longest} characters, {table.nbytes} bytes unpacked",
+                f"texts of {LONGEST_TEXT} characters and {LARGEST_UNPACKED_BYTES} bytes at most", "shorten the texts",
+            )  # fmt: skip
+        for column in texts:
+            place = table.schema.get_field_index(column)
+            table = table.set_column(place, column, table.column(column).cast(pa.string()))
+        return table.to_pandas(ignore_metadata=True)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise _unreadable(name, "Parquet", error) from error
+
+
+def _longest(column: Any) -> int:
+    """Characters of the longest text of a column that keeps a dictionary."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    told = [chunk.dictionary if pa.types.is_dictionary(chunk.type) else chunk for chunk in column.chunks]
+    return max((pc.max(pc.utf8_length(texts)).as_py() or 0 for texts in told if len(texts)), default=0)
 
 
 def _unreadable(name: str, kind: str, error: Exception) -> InputError:

@@ -76,10 +76,8 @@ def run_once(task: Task) -> OneRun:
 
 
 def _shown(tables: Mapping[str, Any]) -> dict[str, Any]:
-    """What the pages read; of the long ledger only what copiers bought, the part that no other table tells."""
-    ledger = tables["ledger"]
-    shown = dict(tables) | {"ledger": ledger[ledger["task_class"] == ""].reset_index(drop=True)}
-    return {name: shown[name] for name in SHOWN_TABLES}
+    """What the pages read."""
+    return {name: tables[name] for name in SHOWN_TABLES}
 
 
 def serve(requests: BinaryIO, replies: BinaryIO) -> None:

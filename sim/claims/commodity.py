@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from sim.claims.claim import Arms, Claim, Control, Criterion, Evidence, Experiment, Score
@@ -83,7 +84,8 @@ def kept(arm: str) -> Any:
     """Margin of year five over that of the market in which nobody distils."""
 
     def of(arms: Arms) -> float:
-        return arms[f"margin@{arm}"] / arms["margin@alone"]
+        alone = arms["margin@alone"]
+        return arms[f"margin@{arm}"] / alone if alone > 0.0 else math.nan  # half of a loss says nothing
 
     return of
 

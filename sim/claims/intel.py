@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from sim.claims.claim import Arms, Claim, Control, Criterion, Evidence, Experiment, Score
@@ -55,12 +56,13 @@ SWEEP: dict[str, Any] = {
 
 
 def integrators_share(arm: str) -> Any:
-    """The part of all gross profit of the channel that integrators have, in the second year."""
+    """The part of all profit of the channel that integrators have, fees of contracts counted, over the last year."""
 
     def of(arms: Arms) -> float:
         profit = {name: arms[f"{name}@{arm}"] for name in PROVIDERS}
-        theirs = sum(profit[name] for name in ("integrator", *INTEGRATORS))
-        return theirs / sum(profit.values())
+        if min(profit.values()) < 0.0:
+            return math.nan  # a share of losses says nothing
+        return sum(profit[name] for name in ("integrator", *INTEGRATORS)) / sum(profit.values())
 
     return of
 
@@ -68,9 +70,9 @@ def integrators_share(arm: str) -> Any:
 CLAIM = Claim(
     name="intel",
     sentence="The lab that only supplies becomes the commodity, and the integrator keeps the margin.",
-    hypothesis="The integrator's share of the channel's gross profit, as suppliers become substitutes.",
+    hypothesis="The integrator's share of the channel's profit, as suppliers become substitutes.",
     criterion=(
-        "The integrator has more than half of the channel's gross profit with four equal suppliers, and less than half "
+        "The integrator has more than half of the channel's profit with four equal suppliers, and less than half "
         "when one supplier leads by a logit; both in at least nine draws of ten."
     ),
     by_construction=(

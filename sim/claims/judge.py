@@ -9,11 +9,14 @@ from sim.claims.measured import differences, measured
 
 TABLE = "judge_rl.csv"
 SEEDS = 3
+LEAST_PROBLEMS = 2_000
 
 
 def _cells(*conditions: str) -> Sequence[Cell]:
     rows = measured(TABLE)
-    return differences(rows[rows["condition"].isin(conditions)]) if len(rows) else []
+    if not len(rows):
+        return []
+    return differences(rows[rows["condition"].isin(conditions) & (rows["items"] >= LEAST_PROBLEMS)])
 
 
 def judged_by_the_teacher() -> Sequence[Cell]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import functools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -224,7 +225,8 @@ def withheld_over_sold(suffix: str = "") -> Any:
     """Profit of the lab that holds its teacher back over that of one that sells it too, less 1."""
 
     def of(arms: Arms) -> float:
-        return arms[f"profit@withheld{suffix}"] / arms[f"profit@sold{suffix}"] - 1.0
+        sold = arms[f"profit@sold{suffix}"]  # a ratio to a loss says nothing
+        return arms[f"profit@withheld{suffix}"] / sold - 1.0 if sold > 0.0 else math.nan
 
     return of
 

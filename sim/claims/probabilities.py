@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sim.claims.claim import Cell, Claim, Control, Criterion, Evidence, Measurement
@@ -24,11 +25,11 @@ def _pairs(worlds: Sequence[str]) -> list[tuple[str, pd.Series, pd.Series]]:
         return []
     found = []
     rows = rows[rows["world"].isin(worlds)]
-    for (world, queries, seed), group in rows.groupby(["world", "queries", "seed"], sort=True):
+    for (world, study, queries, seed), group in rows.groupby(["world", "study", "queries", "seed"], sort=True):
         by_method = {row["method"]: row for _, row in group.iterrows()}
         for full, text in PAIRS:
             if full in by_method and text in by_method:
-                name = f"{world}, {queries} queries, seed {seed}, {full}"
+                name = f"{world} ({study}), {queries} queries, seed {seed}, {full}"
                 found.append((name, by_method[full], by_method[text]))
     return found
 
@@ -54,7 +55,13 @@ def gains() -> Sequence[Cell]:
 
 def gains_deterministic() -> Sequence[Cell]:
     """Where there is one right continuation, so that probabilities tell what text tells."""
-    return _gains(DETERMINISTIC)
+    cells = _gains(DETERMINISTIC)
+    reach = [(cell.high - cell.low) / 2.0 for cell in cells]
+    sizes = [abs(cell.value) for cell in cells]
+    return [
+        replace(cell, value=size, low=max(size - half, 0.0), high=size + half)
+        for cell, size, half in zip(cells, sizes, reach, strict=True)
+    ]
 
 
 def recoveries() -> Sequence[Cell]:
@@ -96,7 +103,7 @@ CLAIM = Claim(
             controls=(
                 (
                     Control("deterministic", "where text is near-deterministic the two are within a point",
-                            Criterion("a_point", "within a point", "difference", "below", 0.01)),
+                            Criterion("a_point", "within a point, either way", "size", "below", 0.01)),
                     gains_deterministic,
                 ),
             ),

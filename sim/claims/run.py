@@ -15,7 +15,7 @@ import numpy as np
 
 from sim.claims.claim import Cell, Claim, Control, Criterion, Measurement
 from sim.claims.experiment import FULL_DRAWS, QUICK_DRAWS, Played, flip_table, play, score_table
-from sim.claims.verdict import MOST, Share, Verdict, of_share, of_sides, share_of, sides, together
+from sim.claims.verdict import LEAST, MOST, SUPPORTED, Share, Verdict, of_share, of_sides, share_of, sides, together
 from sim.runner import catalog_sha256
 from sim.shared.catalog import Catalog
 from sim.shared.console import note
@@ -169,7 +169,8 @@ def _simulated(claim: Claim, part: Played) -> tuple[list[tuple[object, ...]], Ve
     experiment = part.experiment
     whole = share_of(experiment.criteria, part.scored)
     controls = [(control, share_of([control.criterion], part.scored)) for control in experiment.controls]
-    passed = [bool(share.draws) and share.share >= MOST for _, share in controls]
+    # A control must come out in as many draws as the criteria: what could not be scored shows nothing.
+    passed = [of_share(share, part.asked) == SUPPORTED for _, share in controls]
     verdict = of_share(whole, part.asked, passed)
     reason = part.first_reason if part.failed else ""
     rows = [_row(claim, experiment.name, WHOLE, experiment.name, experiment.says, verdict, whole, part.failed, reason)]
@@ -193,7 +194,7 @@ def _simulated(claim: Claim, part: Played) -> tuple[list[tuple[object, ...]], Ve
 def _outcome(share: Share) -> str:
     if not share.draws:
         return "open"
-    return "holds" if share.share >= MOST else "fails" if share.share <= 1.0 - MOST else "open"
+    return "holds" if share.share >= MOST else "fails" if share.share <= LEAST else "open"
 
 
 def _row(

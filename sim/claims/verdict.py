@@ -96,7 +96,10 @@ def of_share(share: Share, asked: int, controls: Sequence[bool] = ()) -> Verdict
 
 
 def sides(criterion: Criterion, cells: Sequence[Cell]) -> list[int]:
-    """Each cell's side after Holm's correction over all: 1 where the criterion holds, -1 where it does not, 0 open."""
+    """Each cell's side after Holm's correction over all: 1 where the criterion holds, -1 where it does not, 0 open.
+
+    A cell is on a side only if the nearer end of its interval is, too: intervals may be skewed.
+    """
     from scipy.stats import norm
 
     def p_values(sign: float) -> list[float]:
@@ -110,9 +113,11 @@ def sides(criterion: Criterion, cells: Sequence[Cell]) -> list[int]:
     sign = 1.0 if criterion.comparison == "above" else -1.0
     alpha = (1.0 - LEVEL) / 2.0
     with_claim, against = p_values(sign), p_values(-sign)
-    return [
-        1 if first < alpha else -1 if second < alpha else 0 for first, second in zip(with_claim, against, strict=True)
-    ]
+    out = []
+    for cell, first, second in zip(cells, with_claim, against, strict=True):
+        clear = cell.low > criterion.threshold or cell.high < criterion.threshold or cell.low == cell.high
+        out.append(0 if not clear else 1 if first < alpha else -1 if second < alpha else 0)
+    return out
 
 
 def of_sides(found: Sequence[int], wants: str, least_cells: int, controls: Sequence[bool] = ()) -> Verdict:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 DIED = "its worker process ended early, as when memory runs out"
 NO_MEMORY = "memory ran out"
 _SOURCES = ("theory", "scenario", "world", "players", "metrics", "shared")  # packages whose text decides a number
-_MODULES = ("market.py", "runner.py", "study/point.py", "study/plan.py", "study/readings.py")
+_MODULES = ("market.py", "runner.py", "study/point.py", "study/plan.py", "study/readings.py", "study/imitation.py")
 
 Row = tuple[str, str, float, int, int, float | None, float | None]
 

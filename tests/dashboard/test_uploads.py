@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import pickle
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from dashboard import uploads
@@ -102,3 +104,18 @@ def test_a_scenario_without_a_student_is_refused(small_scenario: Scenario, small
     alone = small_scenario.model_copy(update={"entrant": None})
     with pytest.raises(InputError, match="entrant"):
         uploads.read_own_scenario("a.yaml", own(alone), [], small_catalog)
+
+
+def test_a_text_that_stands_once_and_in_every_row_is_refused_before_it_is_unpacked() -> None:
+    """The file is small and says so; unpacked it would be gigabytes."""
+    buffer = io.BytesIO()
+    long = pa.DictionaryArray.from_arrays(pa.array([0] * 20_000, pa.int32()), pa.array(["x" * 1_000_000]))
+    pq.write_table(pa.table({"model": long}), buffer)
+    assert len(buffer.getvalue()) < 2_000_000
+    with pytest.raises(InputError, match="a text of 1000000 characters"):
+        uploads.read_own_catalog("a.parquet", buffer.getvalue())
+
+
+def test_a_header_of_commas_is_refused() -> None:
+    with pytest.raises(InputError, match="1000001 columns"):
+        uploads.read_own_catalog("a.csv", b"," * 1_000_000 + b"\n")

@@ -68,7 +68,7 @@ def worlds(gain: float) -> pd.DataFrame:
             for method, share in (("outputs", 0.10), ("full", 0.10 + more)):
                 rows.append(
                     {
-                        "world": world, "queries": 1000, "seed": seed, "method": method, "items": 2000,
+                        "world": world, "study": "full", "queries": 1000, "seed": seed, "method": method, "items": 2000,
                         "sampled_share": share, "sampled_low": share - 0.005, "sampled_high": share + 0.005,
                         "teacher_sampled_share": 0.6,
                     }

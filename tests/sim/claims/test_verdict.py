@@ -70,6 +70,11 @@ def test_cells_take_a_side_only_with_their_whole_corrected_interval() -> None:
     assert sides(BELOW, [cell(-5.0, 1.0)]) == [1]
 
 
+def test_a_skewed_interval_that_holds_the_threshold_takes_no_side() -> None:
+    # Seen as symmetric, 5 would be 2.9 standard errors above 2; its own lower end is below it.
+    assert sides(Criterion("up", "above 2", "x", "above", 2.0), [Cell("skewed", 5.0, 1.9, 6.0, "a test")]) == [0]
+
+
 def test_verdicts_of_cells() -> None:
     assert of_sides([1, 1, 1], "all", 3) == "supported"
     assert of_sides([1, 1], "all", 3) == "inconclusive"
