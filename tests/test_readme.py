@@ -21,7 +21,10 @@ COMMANDS = [
     if line.startswith("$ ")
 ]
 NEED_A_MODEL = ("undercut demo", "undercut eval", "undercut distill", "undercut models fetch", "undercut dashboard")
-LONG = (*NEED_A_MODEL, "undercut sim calibrate", "undercut sim forecast", "undercut sim backtest")
+LONG = (
+    *NEED_A_MODEL, "undercut sim calibrate", "undercut sim forecast", "undercut sim backtest", "undercut claims run",
+    "undercut claims report",
+)  # fmt: skip
 UNDERCUT = str(Path(sys.executable).with_name("undercut"))
 
 
