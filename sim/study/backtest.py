@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from sim.runner import catalog_sha256
 from sim.scenario.base import Name, Part
-from sim.scenario.load import problems_of
 from sim.shared.catalog import Catalog
 from sim.shared.errors import InputError, UndercutError, raise_all
 from sim.shared.manifest import Input, Manifest
@@ -26,7 +25,8 @@ from sim.shared.yaml import read_yaml
 from sim.study.calibration import Summary, scaled
 from sim.study.engines.engine import Engine
 from sim.study.fit import FIT, fit_table
-from sim.study.plan import Plan, load_plan
+from sim.study.on_sweep import parse_on_sweep, unknown_metrics
+from sim.study.plan import Plan
 from sim.study.point import code_key
 from sim.study.predictive import predict
 from sim.study.probe import STORE_NAME
@@ -78,22 +78,9 @@ def load_event(argument: str | Path) -> Event:
         InputError, InputErrors: all problems of the file at once, then those between it and the sweep.
     """
     path = shipped_or_path(str(argument), "backtests", ".yaml")
-    try:
-        backtest = Backtest.model_validate(read_yaml(path))
-    except ValidationError as error:
-        raise_all(problems_of(error, str(path), Backtest))
-        raise AssertionError("a validation error without problems") from error
-    beside = path.parent / backtest.sweep
-    plan = load_plan(beside if beside.is_file() else backtest.sweep)
-    known = [metric.name for metric in plan.sweep.metrics]
-    raise_all(
-        [
-            InputError(str(path), f"summaries ({part.name})", name, ", ".join(known), "name a metric of the sweep")
-            for part in backtest.summaries
-            for name in part.names
-            if name not in known
-        ]
-    )
+    backtest, plan = parse_on_sweep(Backtest, read_yaml(path), str(path), path.parent)
+    read = [(part.name, part.names) for part in backtest.summaries]
+    raise_all(unknown_metrics(str(path), "summaries", read, plan))
     return Event(backtest, plan)
 
 

@@ -15,17 +15,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from sim.scenario.base import Name, Part, Positive
-from sim.scenario.load import problems_of
 from sim.shared.errors import InputError, raise_all
 from sim.shared.manifest import sha256_of_json
 from sim.shared.paths import data_dir, shipped_or_path
 from sim.shared.yaml import read_yaml
 from sim.study.design import point_count
 from sim.study.distributions import Choice, Grid
-from sim.study.plan import Plan, load_plan
+from sim.study.on_sweep import parse_on_sweep, unknown_metrics
+from sim.study.plan import Plan
 
 MOST_PARAMETERS = 6  # more cannot be told apart by so few figures
 LEAST_POINTS = 150
@@ -243,13 +243,7 @@ def parse_study(raw: Mapping[str, Any], source: str, folder: Path = Path()) -> S
     Raises:
         InputError, InputErrors: see `load_study`.
     """
-    try:
-        calibration = Calibration.model_validate(raw)
-    except ValidationError as error:
-        raise_all(problems_of(error, source, Calibration))
-        raise AssertionError("a validation error without problems") from error
-    beside = folder / calibration.sweep
-    plan = load_plan(beside if beside.is_file() else calibration.sweep)
+    calibration, plan = parse_on_sweep(Calibration, raw, source, folder)
     raise_all(_contradictions(calibration, plan, source))
     return Study(calibration, plan, source)
 
@@ -275,12 +269,8 @@ def _contradictions(calibration: Calibration, plan: Plan, source: str) -> list[I
     dated = [metric.name for metric in sweep.metrics if len(metric.days) > 1]
     if dated:
         problems.append(InputError(plan.source, "metrics: days", dated[0], "one day a metric", "name one metric a day"))
-    known = [metric.name for metric in sweep.metrics]
     for summary in calibration.summaries:
-        for name in summary.names:
-            if name not in known:
-                where = f"summaries ({summary.name})"
-                problems.append(InputError(source, where, name, ", ".join(known), "name a metric of the sweep"))
+        problems += unknown_metrics(source, "summaries", [(summary.name, summary.names)], plan)
         if math.isnan(scaled(summary, summary.observed.value)):
             where = f"summaries ({summary.name}): observed.value"
             problems.append(InputError(source, where, summary.observed.value, "above 0", "correct the value"))

@@ -13,19 +13,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from sim.runner import catalog_sha256
 from sim.scenario.base import Name, Part
-from sim.scenario.load import problems_of
 from sim.shared.catalog import Catalog
-from sim.shared.errors import InputError, raise_all
+from sim.shared.errors import raise_all
 from sim.shared.manifest import Input, Manifest
 from sim.shared.paths import check_output_dir, shipped_or_path, writable_dir
 from sim.shared.tables import Column, TableSpec, write_csv, write_parquet
 from sim.shared.yaml import read_yaml
 from sim.study.engines.engine import Engine
-from sim.study.plan import Plan, load_plan
+from sim.study.on_sweep import parse_on_sweep, unknown_metrics
+from sim.study.plan import Plan
 from sim.study.point import code_key
 from sim.study.predictive import predict
 from sim.study.probe import STORE_NAME, Probe
@@ -89,22 +89,9 @@ def load_outlook(argument: str | Path) -> Outlook:
         InputError, InputErrors: all problems of the file at once, then those between it and the sweep.
     """
     path = shipped_or_path(str(argument), "forecasts", ".yaml")
-    try:
-        forecast = Forecast.model_validate(read_yaml(path))
-    except ValidationError as error:
-        raise_all(problems_of(error, str(path), Forecast))
-        raise AssertionError("a validation error without problems") from error
-    beside = path.parent / forecast.sweep
-    plan = load_plan(beside if beside.is_file() else forecast.sweep)
-    known = [metric.name for metric in plan.sweep.metrics]
-    raise_all(
-        [
-            InputError(str(path), f"figures ({figure.name})", name, ", ".join(known), "name a metric of the sweep")
-            for figure in forecast.figures
-            for name in figure.metrics
-            if name not in known
-        ]
-    )
+    forecast, plan = parse_on_sweep(Forecast, read_yaml(path), str(path), path.parent)
+    read = [(figure.name, figure.metrics) for figure in forecast.figures]
+    raise_all(unknown_metrics(str(path), "figures", read, plan))
     return Outlook(forecast, plan)
 
 
