@@ -27,7 +27,7 @@ from evalsuite.ledgers import (
     modelled,
     served,
 )
-from evalsuite.pairs import compare
+from evalsuite.pairs import Pair, chosen_pair, compare
 from evalsuite.tables import PAIRS
 from sim.shared.errors import InputError
 
@@ -39,15 +39,6 @@ PHASES = ("prefill", "decode")
 ITEMS_NAMED = 12  # of those in error with one reason
 QUANTITIES = ("usd_per_mtok_in", "usd_per_mtok_out", "usd_per_mb_in", "usd_per_mb_out")
 BY_CLASS = ("usd_per_request", "usd_per_correct", "usd_per_correct_low", "usd_per_correct_high")
-
-
-@dataclass(frozen=True)
-class Pair:
-    """A teacher and a student; `related` where the run knows the one as the other's."""
-
-    teacher: str
-    student: str
-    related: bool
 
 
 @dataclass(frozen=True)
@@ -239,29 +230,6 @@ def read_findings(folder: Path, teacher: str | None = None, student: str | None 
         errors=_errors(run.samples),
         not_modelled=left_out,
     )
-
-
-def chosen_pair(
-    models: Sequence[str], related: Sequence[tuple[str, str]], teacher: str | None, student: str | None
-) -> Pair | None:
-    """The pair that a report is about: see `read_findings`.
-
-    Raises:
-        InputError: for a name that is no model of the run, or the same name twice.
-    """
-    for option, name in (("--teacher", teacher), ("--student", student)):
-        if name is not None and name not in models:
-            raise InputError(option, "", name, ", ".join(models), "name a model of this run")
-    if teacher is not None and teacher == student:
-        raise InputError("--student", "", student, "another model than the teacher", "name two models")
-    if len(models) < 2:
-        return None
-    fitting = [pair for pair in related if teacher in (None, pair[0]) and student in (None, pair[1])]
-    if fitting:
-        return Pair(*fitting[-1], related=True)
-    first = teacher or next(model for model in models if model != student)
-    second = student or next(model for model in models if model != first)
-    return Pair(first, second, related=False)
 
 
 def mean_with_interval(values: pd.Series, stderrs: pd.Series) -> tuple[float, float, float]:

@@ -297,22 +297,25 @@ def cost_command(
 @eval_app.command("frontier")
 def frontier_command(
     run: RunFolder,
-    teacher: Annotated[str | None, typer.Option(help="For the cascade; by default the first model.")] = None,
-    student: Annotated[str | None, typer.Option(help="For the cascade; by default the last model.")] = None,
+    teacher: Annotated[str | None, typer.Option(help="For the cascade; by default the last student's.")] = None,
+    student: Annotated[str | None, typer.Option(help="For the cascade; by default the last one.")] = None,
     ledger: Annotated[str, typer.Option(help="measured, modelled or 'list price'; they do not compare.")] = "measured",
     json: Json = False,
 ) -> None:
     """Who lies on the frontier of quality and cost, how surely, and what a cascade from student to teacher buys."""
     from evalsuite.analysis import cascade_table, frontier_table, read_run
     from evalsuite.ledgers import prices_of
+    from evalsuite.pairs import chosen_pair
     from sim.shared.console import emit_json, next_command
 
     found = read_run(run)
     prices = prices_of(ledger, found.cost, found.shapes, found.usage)
     table = frontier_table(found, prices)
-    curve = None
-    if len(prices) > 1 or teacher or student:
-        curve = cascade_table(found, prices, teacher or prices[0].model, student or prices[-1].model)
+    priced = {price.model for price in prices}
+    models = found.models if teacher or student else [model for model in found.models if model in priced]
+    related = [(one, other) for other, one in found.teachers.items() if {one, other} <= set(models)]
+    pair = chosen_pair(models, related, teacher, student)
+    curve = None if pair is None else cascade_table(found, prices, pair.teacher, pair.student)
     if json:
         rows = [] if curve is None else curve.to_dict("records")
         emit_json({"rows": table.to_dict("records"), "cascade": rows})

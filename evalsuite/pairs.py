@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from evalsuite.publish import paired
@@ -19,6 +20,15 @@ from sim.shared.stats import (
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A teacher and a student; `related` where the run knows the one as the other's."""
+
+    teacher: str
+    student: str
+    related: bool
 
 
 def pairs_table(samples: pd.DataFrame, tasks: Sequence[str], teachers: Mapping[str, str]) -> pd.DataFrame:
@@ -86,3 +96,31 @@ def judged(pairs: pd.DataFrame, margin: float) -> pd.DataFrame:
         Interval(row["difference"], row["stderr"], row["low"], row["high"]) for row in pairs.to_dict("records")
     ]
     return pairs.assign(margin=margin, non_inferior=[non_inferior(interval, margin) for interval in intervals])
+
+
+def chosen_pair(
+    models: Sequence[str], related: Sequence[tuple[str, str]], teacher: str | None, student: str | None
+) -> Pair | None:
+    """The pair that an analysis is about: the last student that the run knows, with its teacher, among those that fit
+    the names given; else the models by their place in the run. None for a run of one model.
+
+    Args:
+        models: in the run's order.
+        related: teacher and student, in the run's order.
+
+    Raises:
+        InputError: for a name that is no model of the run, or the same name twice.
+    """
+    for option, name in (("--teacher", teacher), ("--student", student)):
+        if name is not None and name not in models:
+            raise InputError(option, "", name, ", ".join(models), "name a model of this run")
+    if teacher is not None and teacher == student:
+        raise InputError("--student", "", student, "another model than the teacher", "name two models")
+    if len(models) < 2:
+        return None
+    fitting = [pair for pair in related if teacher in (None, pair[0]) and student in (None, pair[1])]
+    if fitting:
+        return Pair(*fitting[-1], related=True)
+    first = teacher or next(model for model in models if model != student)
+    second = student or next(model for model in models if model != first)
+    return Pair(first, second, related=False)

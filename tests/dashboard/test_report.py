@@ -16,12 +16,11 @@ import pytest
 from eval_run import ITEMS, TASKS, write_run
 
 from dashboard import cli
-from dashboard.findings import NOT_MEASURED, Findings, chosen_pair, mean_with_interval, read_findings
+from dashboard.findings import NOT_MEASURED, Findings, mean_with_interval, read_findings
 from dashboard.page import page_html
 from dashboard.report import report_page, write_report
 from evalsuite.analysis import cascade_table, frontier_table, read_run
 from evalsuite.ledgers import measured
-from sim.shared.errors import InputError
 from sim.shared.manifest import read_manifest
 from sim.shared.tables import write_parquet
 
@@ -285,18 +284,6 @@ def test_a_run_without_a_relation_takes_the_pair_that_is_named_or_its_first_two(
     assert "third" in named.headline()[0]
     assert "its teacher" not in named.headline()[0]
     assert list(named.pairs["teacher"].unique()) == ["third"]
-
-
-def test_the_pair_is_the_last_student_with_its_teacher_unless_named() -> None:
-    related = [("master", "pupil"), ("master", "third")]
-    last = chosen_pair(["master", "pupil", "third"], related, None, None)
-    assert last is not None
-    assert last.student == "third"
-    other = chosen_pair(["master", "pupil", "third"], related, None, "pupil")
-    assert other is not None
-    assert (other.student, other.related) == ("pupil", True)
-    with pytest.raises(InputError, match="another model than the teacher"):
-        chosen_pair(["master", "pupil"], [], "pupil", "pupil")
 
 
 def test_a_chart_is_drawn_for_a_narrow_screen_too(found: Findings) -> None:

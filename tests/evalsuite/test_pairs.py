@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from eval_run import write_run
 
 from dashboard import cli
-from evalsuite.pairs import compare, judged
+from evalsuite.pairs import chosen_pair, compare, judged
 from evalsuite.tables import SAMPLES
 from sim.shared.errors import InputError
 from sim.shared.tables import write_parquet
@@ -64,3 +65,27 @@ def test_the_command_shows_them_in_text_and_json(tmp_path: Path, capsys: pytest.
     assert "not shown" in shown.splitlines()[2]
     assert cli.run([*arguments, "--margin", "2"]) == 2
     assert "allowed: a fraction between 0 and 1" in capsys.readouterr().err
+
+
+def test_the_pair_is_the_last_student_with_its_teacher_unless_named() -> None:
+    related = [("master", "pupil"), ("master", "third")]
+    last = chosen_pair(["master", "pupil", "third"], related, None, None)
+    assert last is not None
+    assert last.student == "third"
+    other = chosen_pair(["master", "pupil", "third"], related, None, "pupil")
+    assert other is not None
+    assert (other.student, other.related) == ("pupil", True)
+    with pytest.raises(InputError, match="another model than the teacher"):
+        chosen_pair(["master", "pupil"], [], "pupil", "pupil")
+
+
+@pytest.mark.parametrize("related", [True, False])
+def test_the_cascade_of_the_command_goes_from_student_to_teacher_whatever_their_names(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], related: bool
+) -> None:
+    run = write_run(tmp_path / "run", models=("third", "pupil"), related=related)  # the student's name sorts first
+    assert cli.run(["eval", "frontier", str(run), "--json"]) == 0
+    cascade = json.loads(capsys.readouterr().out)["cascade"]
+    assert {(row["student"], row["teacher"]) for row in cascade} == {("pupil", "third")}
+    assert cli.run(["eval", "frontier", str(run), "--student", "third", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["cascade"][0]["student"] == "third"
