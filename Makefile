@@ -17,8 +17,10 @@ install: $(STAMP)  ## make .venv and install undercut with every extra, at the p
 demo: $(STAMP)  ## measure, distil, compete, export: the whole story, offline after the first fetch
 	$(BIN)/undercut demo
 
+# Two processes, whole files to each, so that what a file prepares once (a trained model, a server) is prepared once; and
+# one thread of torch in each, since the threads of two processes that wait for each other on two cores are slow.
 test: $(STAMP)  ## run the tests, without the slow ones
-	$(BIN)/python -m pytest -m "not slow"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile --durations 25
 
 test-slow: $(STAMP)  ## run the slow tests alone
 	$(BIN)/python -m pytest -m slow
