@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 HEAD_BYTES = 64 * 2**20  # of float32 logits held at a time
 # How far sharing may move a log-probability before this model is taken not to bear it: it is wrong by nats then.
+ROPE_BY_LENGTH = {"dynamic", "longrope"}  # their angles depend on the longest row of a batch
 BORNE_NATS = {"float32": 1e-3, "bfloat16": 1.0, "float16": 0.25}
 
 
@@ -328,9 +329,22 @@ class Forward:
         return int(self.model.get_input_embeddings().weight.numel())
 
     def _may_share(self) -> bool:
-        """Whether every layer attends to everything before it: no sliding windows, no recurrence."""
-        kinds = set(getattr(self.model.config, "layer_types", None) or ["full_attention"])
-        return kinds == {"full_attention"} and self.model.config._attn_implementation in ("sdpa", "eager")
+        """Whether every layer attends to everything before it, at positions that mean the same in every row.
+
+        Told by the configuration, for what a trial is too short to meet: sliding windows, chunks, recurrence, and
+        rotary embeddings that change with the length of what is read.
+        """
+        config = self.model.config.get_text_config()
+        kinds = getattr(config, "layer_types", None)
+        if kinds is None:
+            window = getattr(config, "sliding_window", None)
+            whole = window is None or window >= getattr(config, "max_position_embeddings", math.inf)
+            kinds = ["full_attention" if whole else "sliding_attention"]
+        return (
+            set(kinds) == {"full_attention"}
+            and not _rope_types(config) & ROPE_BY_LENGTH
+            and self.model.config._attn_implementation in ("sdpa", "eager")
+        )
 
     def _tries_head(self) -> bool:
         """Whether the head on the last hidden states gives the model's own logits (no scaling or cap after it)."""
@@ -370,6 +384,12 @@ class Forward:
             for one, answer in zip(scored, self.answer(batch), strict=True):
                 out[one.request] = answer
         return out
+
+
+def _rope_types(config: Any) -> set[str]:
+    """Of a model's rotary embeddings, which may differ by kind of layer; empty where it has none."""
+    told = getattr(config, "rope_parameters", None) or {}
+    return {str(one["rope_type"]) for one in (told, *told.values()) if isinstance(one, dict) and one.get("rope_type")}
 
 
 def _trial_tokens(model: PreTrainedModel, count: int) -> tuple[int, ...]:

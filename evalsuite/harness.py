@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from evalsuite.notes import Memory, Notes, OnRequests, Usage, Work, untold
 from evalsuite.suites.suite import Rejected, TaskRef
+from evalsuite.tables import ANOTHER
 from sim.shared.errors import InputError, MissingExtra
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class Sample:
         correct: whether the answer is right; False where `error` is set.
         correct_norm: the same by log-likelihood per character, where lm-eval scores the task so too; else `correct`.
         target: the right answer; of a choice what tells it from the others, see `_told_apart`.
-        answer: the model's answer, in the same words.
+        answer: the model's answer, in the same words; `ANOTHER` where only the right one's likelihood was asked for.
         right_nats: for a choice task the log-likelihood of the right continuation; else NaN.
         wrong_nats: for a choice task that of the likeliest wrong one; else NaN.
         confidence: the model's own, without knowing the right answer: for a choice the probability of its answer among
@@ -264,7 +265,7 @@ def _chosen(task: TaskRef, raw: dict[str, Any], asked: list[tuple[Any, ...]]) ->
         "correct": correct,
         "correct_norm": not broken and float(raw.get("acc_norm", raw["acc"])) == 1.0,
         "target": names[gold] if gold is not None else "",
-        "answer": names[best] if task.kind == "choice" or correct else "",
+        "answer": names[best] if task.kind == "choice" or correct else ANOTHER,
         "right_nats": nats[gold] if known and gold is not None else math.nan,
         "wrong_nats": max(others) if known and others else math.nan,
         "confidence": _top_probability(nats) if not broken and len(nats) > 1 else math.nan,

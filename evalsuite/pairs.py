@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from evalsuite.publish import paired
-from evalsuite.tables import PAIRS
+from evalsuite.tables import ANOTHER, PAIRS
 from sim.shared.errors import InputError
 from sim.shared.stats import (
     Interval,
+    design_effect,
     detectable_difference,
     holm,
     mcnemar_exact,
@@ -75,13 +77,21 @@ def compare(samples: pd.DataFrame, teacher: str, student: str, tasks: Sequence[s
                 "high": interval.high,
                 "p_value": mcnemar_exact(first, second),
                 "p_holm": 1.0,
-                "detectable": detectable_difference(len(set(both["cluster"])), float((first != second).mean())),
-                "agreement": float((both["answer_teacher"] == both["answer_student"]).mean()),
+                "detectable": detectable_difference(
+                    len(both) / design_effect(second - first, list(both["cluster"])), float((first != second).mean())
+                ),
+                "agreement": _agreement(both),
             }
         )
     for row, adjusted in zip(rows, holm([float(str(row["p_value"])) for row in rows]), strict=True):
         row["p_holm"] = adjusted
     return PAIRS.conform(pd.DataFrame(rows, columns=PAIRS.column_names), "pairs")
+
+
+def _agreement(both: pd.DataFrame) -> float:
+    """Share of items with the same answer; NaN where some answers of both are not told."""
+    told = ~((both["answer_teacher"] == ANOTHER) & (both["answer_student"] == ANOTHER))
+    return float((both["answer_teacher"] == both["answer_student"]).mean()) if told.all() else math.nan
 
 
 def judged(pairs: pd.DataFrame, margin: float) -> pd.DataFrame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sim.shared.tables import Column, TableSpec
 
+ANOTHER = "(another)"  # stands for a wrong answer where only the likelihood of the right one was asked for
 MODEL = Column("model", "text", "", "name of the model")
 TASK = Column("task", "text", "", "name of the task")
 ENERGY_SOURCE = Column(
@@ -20,7 +21,13 @@ STORED_SAMPLES = TableSpec(
         Column("correct", "flag", "", "whether the answer is right; false where error is set"),
         Column("correct_norm", "flag", "", "the same by log-likelihood per character, where the task is scored so too"),
         Column("target", "text", "", "right answer", missing=True),
-        Column("answer", "text", "", "the model's answer, first line, punctuation stripped", missing=True),
+        Column(
+            "answer",
+            "text",
+            "",
+            f"the model's answer, first line, punctuation stripped; {ANOTHER} where it is wrong and not told",
+            missing=True,
+        ),
         Column("right_nats", "number", "nats", "log-likelihood of the right continuation (choice)", missing=True),
         Column("wrong_nats", "number", "nats", "log-likelihood of the likeliest wrong one (choice)", missing=True),
         Column(
@@ -73,8 +80,20 @@ PAIRS = TableSpec(
         Column("high", "number", "fraction", "upper end of its 95 per cent interval"),
         Column("p_value", "number", "probability", "McNemar's exact test, items taken as independent"),
         Column("p_holm", "number", "probability", "the same, adjusted over the pair's tasks (Holm)"),
-        Column("detectable", "number", "fraction", "least difference found with power 0.8 at n", missing=True),
-        Column("agreement", "number", "fraction", "share of items with the same answer"),
+        Column(
+            "detectable",
+            "number",
+            "fraction",
+            "least difference found with power 0.8 at n, items that share clusters counted as fewer",
+            missing=True,
+        ),
+        Column(
+            "agreement",
+            "number",
+            "fraction",
+            f"share of items with the same answer; missing where an answer of both is {ANOTHER}",
+            missing=True,
+        ),
     ),
 )
 

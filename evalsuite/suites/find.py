@@ -23,7 +23,7 @@ def find_suite(name: str, data_dir: Path | None = None, tasks: Sequence[str] | N
     Raises:
         InputError: if there is no such suite or task, or `tasks` names none.
     """
-    suite = _suite(name, data_dir)
+    suite = _suite(name, data_dir, tasks)
     known = {task.name: task for task in suite.tasks}
     if tasks is not None and not tasks:
         raise InputError("--tasks", "", "no name", ", ".join(known), "name one, or leave it out to run all")
@@ -35,7 +35,7 @@ def find_suite(name: str, data_dir: Path | None = None, tasks: Sequence[str] | N
     return suite if tasks is None else Suite(suite.name, tuple(known[task] for task in known if task in tasks))
 
 
-def _suite(name: str, data_dir: Path | None) -> Suite:
+def _suite(name: str, data_dir: Path | None, tasks: Sequence[str] | None) -> Suite:
     if name == "mini":
         from evalsuite.suites.files import write_suite
         from evalsuite.suites.mini import mini
@@ -44,7 +44,7 @@ def _suite(name: str, data_dir: Path | None) -> Suite:
     if name == "local":
         from evalsuite.suites.local import local_suite
 
-        return local_suite(data_dir)
+        return local_suite(data_dir, tasks)
     if name == "standard":
         from evalsuite.suites.standard import standard_suite
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,11 @@ DEPTH = 3  # folders below the data folder that are looked into
 MARK = "suite.json"
 
 
-def local_suite(data_dir: Path | None) -> Suite:
+def local_suite(data_dir: Path | None, tasks: Sequence[str] | None = None) -> Suite:
     """The benchmarks that lie below `data_dir`.
+
+    Args:
+        tasks: where all of them are there, these alone are read, so that another's damage does not matter.
 
     Raises:
         InputError: if no folder is named or it holds none, or a benchmark's file is empty.
@@ -28,15 +31,13 @@ def local_suite(data_dir: Path | None) -> Suite:
         raise InputError("--data-dir", "", "nothing", "a folder", "say where your copies of the benchmarks lie")
     if not data_dir.is_dir():
         raise InputError("--data-dir", "", str(data_dir), "a folder that exists", "correct the path")
-    tasks = []
-    for benchmark in BENCHMARKS:
-        path = _find(benchmark, data_dir)
-        if path is not None:
-            tasks.append(_task(benchmark, path))
-    if not tasks:
+    found = [(benchmark, path) for benchmark in BENCHMARKS if (path := _find(benchmark, data_dir)) is not None]
+    if not found:
         wanted = "; ".join(f"{benchmark.name}: {' or '.join(benchmark.files)}" for benchmark in BENCHMARKS)
         raise InputError(str(data_dir), "", "no benchmark's files", wanted, "keep the names of the published files")
-    return Suite("local", tuple(tasks))
+    names = [benchmark.name for benchmark, _ in found]
+    read = tasks if tasks and set(tasks) <= set(names) else names
+    return Suite("local", tuple(_task(benchmark, path, names) for benchmark, path in found if benchmark.name in read))
 
 
 def _find(benchmark: Benchmark, data_dir: Path) -> Path | None:
@@ -73,11 +74,15 @@ def _named_for(benchmark: Benchmark, path: Path) -> bool:
     return benchmark.name.split("_")[0] in str(path.parent.name).lower() or len(benchmark.files) == 1
 
 
-def _task(benchmark: Benchmark, path: Path) -> TaskRef:
+def _task(benchmark: Benchmark, path: Path, names: Sequence[str]) -> TaskRef:
     found = benchmark.documents(path)
     if not found.scored:
         reason = found.rejected[0].reason if found.rejected else "no line"
-        raise InputError(str(path), "", reason, f"items of {benchmark.name}", "replace the file by the published one")
+        others = ",".join(name for name in names if name != benchmark.name)
+        remedy = f", or leave it out: --tasks {others}" if others else ""
+        raise InputError(
+            str(path), "", reason, f"items of {benchmark.name}", f"replace the file by the published one{remedy}"
+        )
     scored, shots = (_lines(documents) for documents in (found.scored, found.shots))
     settings = _settings(benchmark, found)
     content = sha256_of_bytes(b"\0".join([json.dumps(settings, sort_keys=True).encode(), scored, shots]))

@@ -12,6 +12,7 @@ import io
 import itertools
 import json
 import math
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,7 +22,9 @@ from evalsuite.suites.suite import Kind, Rejected
 from evalsuite.suites.task import TaskClass
 from sim.shared.errors import InputError
 
-LETTERS = "ABCD"
+LETTERS = ("A", "B", "C", "D")
+ENDINGS = 4  # of an item of HellaSwag
+SPLIT = re.compile("_(test|dev|val)$")
 SUFFIXES = (".jsonl", ".json", ".csv", ".txt")
 TRIED_LINES = 20
 MOST_FIELD_BYTES = 10_000_000
@@ -70,6 +73,7 @@ class Benchmark:
     shot_files: tuple[str, ...] = ()
     labels: str = ""  # the file of labels beside the scored file, one a line
     cluster_is: str = "the item"
+    file_is: str = ""  # the field that takes the name of an item's file, as words, the split left out
     counted_filter: str = ""
     scored_split: str = "validation"
 
@@ -117,6 +121,8 @@ class Benchmark:
                     value = {**value, "label": labels[place]}
                 document = self.read(value)
                 document["item"] = document.get("item") or item
+                if self.file_is:
+                    document[self.file_is] = SPLIT.sub("", source.stem).replace("_", " ")
                 if document["item"] in names:
                     raise BadLineError(f"the item {document['item']!r} is there twice")
                 json.dumps(document, ensure_ascii=False).encode()  # half of a character cannot be written
@@ -254,12 +260,16 @@ def _arithmetic(row: dict[str, Any]) -> dict[str, Any]:
 def _hellaswag(row: dict[str, Any]) -> dict[str, Any]:
     texts = {name: text(row[name], name) for name in ("activity_label", "ctx_a")}
     endings = [text(ending, "endings") for ending in row["endings"]]
+    if len(endings) != ENDINGS:
+        raise BadLineError(f"{len(endings)} endings; {ENDINGS} are needed")
     return {**texts, "ctx_b": str(row["ctx_b"]), "endings": endings, "label": str(label(row["label"], len(endings)))}
 
 
 def _arc(row: dict[str, Any]) -> dict[str, Any]:
     stem, choices = row["question"]["stem"], row["question"]["choices"]
     letters = [str(choice["label"]) for choice in choices]
+    if len(letters) < 2:
+        raise BadLineError(f"{len(letters)} choices; two at least are needed")
     if row["answerKey"] not in letters:
         raise BadLineError(f"the answerKey is {row['answerKey']!r}; allowed: {', '.join(letters)}")
     return {
@@ -271,9 +281,12 @@ def _arc(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _mmlu(row: list[str]) -> dict[str, Any]:
-    if len(row) != 6 or row[5] not in LETTERS:
+    if len(row) != 6:
         raise BadLineError(f"{len(row)} cells; six are needed: question, A, B, C, D, and the right letter")
-    return {"question": text(row[0], "question"), "choices": row[1:5], "answer": LETTERS.index(row[5])}
+    if row[5] not in LETTERS:
+        raise BadLineError(f"the right letter is {row[5]!r}; allowed: {', '.join(LETTERS)}")
+    choices = [text(choice, letter) for letter, choice in zip(LETTERS, row[1:5], strict=True)]
+    return {"question": text(row[0], "question"), "choices": choices, "answer": LETTERS.index(row[5])}
 
 
 def _boolq(row: dict[str, Any]) -> dict[str, Any]:
@@ -324,7 +337,7 @@ _NUMBER = {
         }
     ],
 }
-_KNOWS = "The following are multiple choice questions (with answers).\n\n"
+_KNOWS = "The following are multiple choice questions (with answers) about {{subject}}.\n\n"
 
 BENCHMARKS: tuple[Benchmark, ...] = (
     Benchmark("piqa", ("valid.jsonl",), "reason", "choice", 0.5, "everyday physics (PIQA)", "piqa/piqa.yaml", _piqa,
@@ -347,7 +360,8 @@ BENCHMARKS: tuple[Benchmark, ...] = (
     Benchmark("arc_challenge", ("ARC-Challenge-Test.jsonl",), "reason", "choice", 0.25,
               "school science (ARC challenge)", "arc/arc_challenge.yaml", _arc, scored_split="test"),
     Benchmark("mmlu", ("test",), "chat", "choice", 0.25, "57 subjects (MMLU), no examples",
-              "mmlu/default/_default_template_yaml", _mmlu, settings={"description": _KNOWS}, scored_split="test"),
+              "mmlu/default/_default_template_yaml", _mmlu, settings={"description": _KNOWS}, file_is="subject",
+              scored_split="test"),
     Benchmark("boolq", ("val.jsonl", "dev.jsonl"), "extract", "choice", 0.5, "yes or no on a passage (BoolQ)",
               "super_glue/boolq/default.yaml", _boolq),
     Benchmark("lambada", ("lambada_test_en.jsonl", "lambada_test.jsonl", "lambada_test_plain_text.txt"), "chat",

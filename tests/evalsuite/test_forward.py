@@ -116,6 +116,55 @@ def test_a_model_with_sliding_windows_is_not_shared() -> None:
     assert answers[0].nats == pytest.approx(plain(forward.model, asked[0])[0], abs=1e-4)
 
 
+def long_requests() -> list[Request]:
+    """Choices after worked examples that are longer than any trial."""
+    generator = torch.Generator().manual_seed(2)
+
+    def some(count: int) -> tuple[int, ...]:
+        return tuple(torch.randint(0, 160, (count,), generator=generator).tolist())
+
+    shots = some(300)
+    return [Request(shots + some(9), some(length)) for _ in range(4) for length in (2, 5)]
+
+
+def mistral(window: int) -> MistralForCausalLM:
+    torch.manual_seed(0)
+    config = MistralConfig(
+        **SIZE, num_key_value_heads=2, sliding_window=window, max_position_embeddings=512, initializer_range=0.3
+    )
+    return MistralForCausalLM(config).eval()
+
+
+def stretched(rope_type: str) -> LlamaForCausalLM:
+    """Rotary angles fit for 64 positions, stretched to 512."""
+    torch.manual_seed(0)
+    rope = {"rope_type": rope_type, "rope_theta": 10000.0, "factor": 8.0, "original_max_position_embeddings": 64}
+    if rope_type == "longrope":
+        rope |= {"short_factor": [1.0] * 4, "long_factor": [8.0] * 4}
+    config = LlamaConfig(
+        **SIZE, num_key_value_heads=2, rope_parameters=rope, max_position_embeddings=512, initializer_range=0.3
+    )
+    return LlamaForCausalLM(config).eval()
+
+
+@pytest.mark.parametrize(
+    ("model", "bears"),
+    [
+        (mistral(160), False), (mistral(512), True), (stretched("dynamic"), False), (stretched("longrope"), False),
+        (stretched("linear"), True),
+    ],
+    ids=["window of 160", "window of all", "dynamic", "longrope", "linear"],
+)  # fmt: skip
+def test_what_a_trial_is_too_short_to_meet_is_told_by_the_configuration(model: torch.nn.Module, bears: bool) -> None:
+    forward = Forward(model)
+    assert forward.bears_sharing == bears
+    asked = long_requests()
+    for request, answer in zip(
+        asked, forward.in_order(asked, plan(asked, 512, 2048, 0.0, share=forward.bears_sharing).batches), strict=True
+    ):
+        assert answer.nats == pytest.approx(plain(model, request)[0], abs=5e-4)
+
+
 def test_a_model_that_caps_its_logits_keeps_its_own_head() -> None:
     torch.manual_seed(0)
     config = Gemma2Config(

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from eval_run import write_run
 
 from dashboard import cli
 from evalsuite.pairs import chosen_pair, compare, judged
-from evalsuite.tables import SAMPLES
+from evalsuite.tables import ANOTHER, SAMPLES
 from sim.shared.errors import InputError
+from sim.shared.stats import detectable_difference
 from sim.shared.tables import write_parquet
 
 
@@ -44,6 +46,30 @@ def test_a_student_is_not_worse_only_where_its_whole_interval_is_above_the_margi
     assert -0.1 < row["low"] < -0.05 < row["difference"]
     assert judged(found, 0.05)["non_inferior"].tolist() == [True, False]
     assert judged(found, 0.1)["non_inferior"].tolist() == [True, True]
+
+
+def test_the_detectable_difference_counts_clusters_of_like_items_as_fewer_and_of_unlike_ones_not() -> None:
+    """Clusters of many items that answer independently tell as much as their items do."""
+    rng = np.random.default_rng(3)
+    apart = samples({"one": 0}, items=6000)
+    apart["cluster"] = (apart["item"].astype(int) // 100).astype(str)  # 60 clusters
+    student = apart["model"] == "student"
+    together = apart.copy()
+    apart.loc[student, "correct"] = rng.random(6000) > 0.04
+    together.loc[student, "correct"] = np.repeat(rng.random(60) > 0.04, 100)
+    far = compare(apart, "teacher", "student").iloc[0]
+    near = compare(together, "teacher", "student").iloc[0]
+    share = 1.0 - apart.loc[student, "correct"].mean()
+    assert far["detectable"] == pytest.approx(detectable_difference(6000, share), rel=0.25)
+    assert np.isnan(near["detectable"]) or near["detectable"] > 5 * far["detectable"]
+
+
+def test_two_wrong_answers_that_are_not_told_are_no_agreement() -> None:
+    both = samples({"one": 50}, items=100)
+    both.loc[~both["correct"].astype(bool), "answer"] = ANOTHER
+    assert compare(both, "teacher", "student").iloc[0]["agreement"] == pytest.approx(0.5)  # the teacher's are all told
+    both.loc[both["item"].astype(int) < 50, ["correct", "answer"]] = [False, ANOTHER]
+    assert np.isnan(compare(both, "teacher", "student").iloc[0]["agreement"])
 
 
 @pytest.mark.parametrize("margin", [0.0, -0.1, 1.0, float("nan")])

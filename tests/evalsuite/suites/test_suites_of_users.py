@@ -48,7 +48,7 @@ def published(root: Path) -> None:
         question = {"id": name, "question": {"stem": "Which?", "choices": choices}, "answerKey": "B"}
         lines(root / "arc" / f"ARC-{name}-Test.jsonl", [question, {**question, "id": f"{name}2"}])
     (root / "mmlu" / "test").mkdir(parents=True)
-    (root / "mmlu" / "test" / "law_test.csv").write_text(
+    (root / "mmlu" / "test" / "abstract_algebra_test.csv").write_text(
         '"What,\nnow?",a,b,c,d,C\nWhich?,a,b,c,d,A\n', encoding="utf-8"
     )
     lines(root / "boolq" / "dev.jsonl", [{"question": "is it", "title": "t", "answer": True, "passage": "It is."}] * 2)
@@ -91,7 +91,8 @@ def test_the_prompts_are_those_of_lm_evals_own_tasks(tmp_path: Path) -> None:
     assert seen["arithmetic_dense"] == [("1 + 1 =", " 2")]
     assert seen["hellaswag"][0][0] == "A: He Then"
     assert [args[1] for args in seen["arc_easy"]] == [" x", " y", " z"]
-    assert seen["mmlu"][0][0].endswith("What,\nnow?\nA. a\nB. b\nC. c\nD. d\nAnswer:")
+    about = "The following are multiple choice questions (with answers) about abstract algebra.\n\n"
+    assert seen["mmlu"][0][0] == about + "What,\nnow?\nA. a\nB. b\nC. c\nD. d\nAnswer:"
     assert seen["boolq"][0] == ("It is.\nQuestion: is it?\nAnswer:", " no")
     assert seen["lambada"] == [("one two", " three")]
     assert seen["winogrande"][0] == ("The cat ate as cat", " was hungry.")
@@ -113,6 +114,48 @@ def test_bad_items_are_told_one_by_one_and_the_rest_goes_on(tmp_path: Path) -> N
     assert "has no line 6" in reasons["valid-5"]
     assert "not UTF-8" in reasons["valid-6"]
     assert "no JSON" in reasons["valid-7"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("mmlu/test/law_test.csv", "Which?,a,b,c,d,AB\n", "the right letter is 'AB'; allowed: A, B, C, D"),
+        ("mmlu/test/law_test.csv", "Which?,a,b,c,d,\n", "the right letter is ''"),
+        ("mmlu/test/law_test.csv", "Which?,a,,c,d,A\n", "the field 'B' is ''"),
+        (
+            "hellaswag/hellaswag_val.jsonl",
+            '{"activity_label": "A", "ctx_a": "He", "ctx_b": "", "endings": ["x", "y"], "label": 1}\n',
+            "2 endings; 4 are needed",
+        ),
+        (
+            "arc/ARC-Easy-Test.jsonl",
+            '{"id": "1", "question": {"stem": "Why", "choices": [{"text": "x", "label": "A"}]}, "answerKey": "A"}\n',
+            "1 choices; two at least",
+        ),
+    ],
+)
+def test_an_item_that_would_change_the_chance_or_the_answer_is_bad(
+    tmp_path: Path, name: str, content: str, reason: str
+) -> None:
+    published(tmp_path / "sets")
+    path = next(iter((tmp_path / "sets").rglob(Path(name).name)), tmp_path / "sets" / name)
+    good = path.read_text(encoding="utf-8") if path.is_file() else ""
+    path.write_text(good + content, encoding="utf-8")
+    reasons = [one.reason for task in find_suite("local", tmp_path / "sets").tasks for one in task.rejected]
+    assert len(reasons) == 1
+    assert reason in reasons[0]
+
+
+def test_an_empty_benchmark_stops_only_a_run_that_wants_it(tmp_path: Path) -> None:
+    published(tmp_path / "sets")
+    (tmp_path / "sets" / "svamp" / "SVAMP.json").write_text("", encoding="utf-8")
+    assert [task.name for task in find_suite("local", tmp_path / "sets", ["boolq", "piqa"]).tasks] == ["piqa", "boolq"]
+    for tasks in (None, ["svamp"]):
+        with pytest.raises(InputError, match=r"SVAMP.json.*--tasks piqa,gsm8k,blimp"):
+            find_suite("local", tmp_path / "sets", tasks)
+    (tmp_path / "sets" / "svamp" / "SVAMP.json").unlink()
+    with pytest.raises(InputError, match="squad"):
+        find_suite("local", tmp_path / "sets", ["squad"])
 
 
 def test_an_item_that_stands_twice_is_asked_once(tmp_path: Path) -> None:
@@ -192,7 +235,7 @@ def test_nesting_without_end_and_numbers_without_end_are_items_that_cannot_be_as
     written = own(tmp_path, [{"context": "c", "answer": 4}, {"context": "c", "answer": math.inf}], kind="generate")
     assert "finite" in written.tasks[0].rejected[0].reason
 
-    scene = '{"activity_label": "A", "ctx_a": "He", "ctx_b": "", "endings": ["a", "b"], "label": %s}\n'
+    scene = '{"activity_label": "A", "ctx_a": "He", "ctx_b": "", "endings": ["a", "b", "c", "d"], "label": %s}\n'
     folder = tmp_path / "sets"
     folder.mkdir()
     labels = ("1", "1e999", "0.9", "true", '"1"', '"\\ud800"')
