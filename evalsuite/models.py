@@ -23,7 +23,7 @@ from sim.shared.manifest import sha256_of_bytes, sha256_of_file
 from sim.shared.paths import cache_dir, write_text
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 Role = Literal["teacher", "student"]
 CARD_NAME = "card.json"
@@ -251,8 +251,23 @@ def load(spec: ModelSpec, dtype: Literal["auto", "bfloat16", "float32"] = "auto"
             allowed=f"at most the model's {model.config.vocab_size}",
             remedy="use the tokenizer that belongs to these weights",
         )
+    if strangers := sorted(token for token in _marks(model.config) if token >= len(tokenizer)):
+        raise InputError(
+            source=str(directory),
+            field="tokenizer",
+            received=f"{len(tokenizer)} tokens",
+            allowed=f"one that has token {strangers[-1]}, with which these weights begin or end a text",
+            remedy="use the tokenizer that belongs to these weights",
+        )
     weights, tokens = fingerprints(directory)
     return LoadedModel(spec, model, tokenizer, directory, weights, tokens, chosen, torch.get_num_threads())
+
+
+def _marks(config: PreTrainedConfig) -> set[int]:
+    """The tokens with which a model begins and ends texts."""
+    told = [getattr(config.get_text_config(), name, None) for name in ("bos_token_id", "eos_token_id")]
+    flat = [token for one in told for token in (one if isinstance(one, list) else [one])]
+    return {token for token in flat if isinstance(token, int)}
 
 
 @contextlib.contextmanager

@@ -63,7 +63,7 @@ class _ClassScore:
 def publish(
     samples: pd.DataFrame, tasks: Sequence[TaskRef], costs: Sequence[Cost], models: Sequence[Published], suite: str
 ) -> Catalog:
-    """The catalog of a run.
+    """The catalog of a run, a class's qualities on the items that all its models answered.
 
     Args:
         samples: conforming to `evalsuite.tables.SAMPLES`.
@@ -84,9 +84,11 @@ def publish(
         # task on which one of them has no scored item says nothing that compares.
         here = [entry for entry in models if any(has[entry.model, task.name] for task in counted)]
         inside = [task for task in counted if all(has[entry.model, task.name] for entry in here)]
+        common = _common(scored, [entry.model for entry in here], inside)
+        inside = [task for task in inside if (common["task"] == task.name).any()]
         if not here or not inside:
             continue
-        scores = {entry.model: _class_score(scored, entry.model, inside) for entry in here}
+        scores = {entry.model: _class_score(common, entry.model, inside) for entry in here}
         informative = any(s.raw_quality > ABOVE_CHANCE_STDERRS * s.stderr for s in scores.values())
         for entry in here:
             score = scores[entry.model]
@@ -110,7 +112,7 @@ def publish(
                 "source": f"undercut eval run, suite {suite}",
                 "licence": entry.licence,
             }
-            gap = _gap(scored, entry.model, entry.teacher, inside) if entry.teacher in scores else None
+            gap = _gap(common, entry.model, entry.teacher, inside) if entry.teacher in scores else None
             if gap is not None:
                 row["theta_gap"], row["theta_gap_stderr"] = gap
             row |= _price_columns(entry.price)
@@ -121,6 +123,13 @@ def publish(
 
 def _any(scored: pd.DataFrame, model: str, task: str) -> bool:
     return bool(((scored["model"] == model) & (scored["task"] == task)).any())
+
+
+def _common(scored: pd.DataFrame, models: Sequence[str], tasks: Sequence[TaskRef]) -> pd.DataFrame:
+    """Answers to the items that all of the models answered: an item in error is often a hard or a long one, and who
+    could not be asked it must not look the better for that."""
+    mine = scored[scored["model"].isin(models) & scored["task"].isin([task.name for task in tasks])]
+    return mine[mine.groupby(["task", "item"])["model"].transform("nunique") == len(models)]
 
 
 def _class_score(scored: pd.DataFrame, model: str, tasks: Sequence[TaskRef]) -> _ClassScore:

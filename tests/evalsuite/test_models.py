@@ -117,6 +117,9 @@ def test_a_folder_that_transformers_cannot_read_is_one_message(tmp_path: Path, t
     config = json.loads((strange / "config.json").read_text(encoding="utf-8"))
     (strange / "config.json").write_text(json.dumps(config | {"model_type": "abacus"}), encoding="utf-8")
     (torn / "config.json").write_text("{", encoding="utf-8")
+    foreign = broken("foreign")
+    config = json.loads((foreign / "config.json").read_text(encoding="utf-8"))
+    (foreign / "config.json").write_text(json.dumps(config | {"eos_token_id": [1, 4999]}), encoding="utf-8")
     tensors = load_file(partial / "model.safetensors")
     del tensors["model.norm.weight"]
     save_file(tensors, partial / "model.safetensors", metadata={"format": "pt"})
@@ -125,6 +128,7 @@ def test_a_folder_that_transformers_cannot_read_is_one_message(tmp_path: Path, t
         (speechless, "speechless: tokenizer; received"),
         (strange, "abacus"),
         (torn, "torn: model; received"),
+        (foreign, "foreign: tokenizer; received .*one that has token 4999"),
         (partial, r"weights; received .*model\.norm\.weight"),
     ):
         with pytest.raises(InputError, match=told):

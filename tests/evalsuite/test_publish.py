@@ -77,6 +77,7 @@ def test_items_in_error_are_left_out_of_both_sides_of_the_pair() -> None:
     assert catalog.rows_of("teacher").iloc[0]["items"] == 80
     assert catalog.rows_of("teacher").iloc[0]["accuracy"] == 1.0
     # On the 80 items that both answered they are equal.
+    assert catalog.rows_of("student").iloc[0]["accuracy"] == 1.0
     assert catalog.rows_of("student").iloc[0]["theta_gap"] == 0.0
 
 
