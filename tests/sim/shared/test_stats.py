@@ -238,6 +238,29 @@ def test_intervals_over_few_clusters_that_differ_among_themselves_cover_the_trut
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("clusters", "size", "accuracy", "spread"),
+    [(280, 1, 0.9, 0.0), (280, 1, 0.5, 0.0), (100, 1, 0.9, 0.0), (70, 4, 0.8, 1.0), (14, 20, 0.8, 1.0)],
+)
+def test_quantiles_of_drawn_accuracies_cover_the_truth(
+    clusters: int, size: int, accuracy: float, spread: float
+) -> None:
+    """Of tasks as large as the mini suite's, with and without clusters that differ among themselves (logits)."""
+    rng = np.random.default_rng(clusters)
+    nodes, weights = np.polynomial.hermite_e.hermegauss(80)
+    middle = math.log(accuracy / (1.0 - accuracy))
+    truth = float(weights @ (1 / (1 + np.exp(-middle - spread * nodes))) / weights.sum())
+    names = list(np.repeat(np.arange(clusters), size))
+    covered, rounds = 0, 2000
+    for seed in range(rounds):
+        ability = middle + spread * np.repeat(rng.normal(size=clusters), size)
+        correct = (rng.random(clusters * size) < 1 / (1 + np.exp(-ability))).astype(float)
+        low, high = np.quantile(accuracy_draws(correct[:, None], names, seed, 1000), [0.025, 0.975])
+        covered += low <= truth <= high
+    assert 0.93 <= covered / rounds <= 0.975
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("discordant", [0.01, 0.02, 0.05])
 @pytest.mark.parametrize("gaining", [0.5, 0.75, 1.0])
 def test_intervals_where_few_items_differ_cover_at_least_what_they_say(discordant: float, gaining: float) -> None:
